@@ -1,0 +1,34 @@
+"""Named errors. The docstring of a class is its default message; the edge turns it into a sentence for people."""
+
+from __future__ import annotations
+
+
+class RelayAnalyticsError(Exception):
+    """Something went wrong in Relay Analytics."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (self.__doc__ or "").strip())
+
+
+class DatabaseUnavailableError(RelayAnalyticsError):
+    """The database does not answer. Check DATABASE_URL, or the server log of the embedded database."""
+
+
+class MigrationError(RelayAnalyticsError):
+    """The database schema does not match this version of Relay Analytics."""
+
+
+class SpoolFullError(RelayAnalyticsError):
+    """The local spool has reached SPOOL_MAX_BYTES; new rows are dropped and counted until the database catches up."""
+
+
+class BadParameterError(RelayAnalyticsError):
+    """A report parameter has a value the report cannot use."""
+
+
+class UnknownUserError(RelayAnalyticsError):
+    """There is no user of this name."""
+
+
+class InvalidTokenError(RelayAnalyticsError):
+    """The API token is unknown, revoked or expired."""

@@ -1,0 +1,144 @@
+"""Every setting of Relay Analytics, in one list: environment variables or a `.env` file beside `pyproject.toml`.
+
+The descriptions below are the documentation: `docs/settings.md` and `relay-analytics settings` show them.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parent.parent
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+PLACEHOLDERS = frozenset({"changeme", "change-me", "secret", "password", "example", "replace-me"})
+
+
+class Settings(BaseSettings):
+    """Validated once at start. A wrong value stops the process with the name of the setting and what it accepts."""
+
+    model_config = SettingsConfigDict(env_file=ROOT / ".env", extra="ignore", frozen=True, env_ignore_empty=True)
+
+    relay_url: str | None = Field(
+        None, description="The relay behind the tap, `ws://host:port/path` or `wss://…`. Unset: `make dev` runs the demo."
+    )
+    relay_name: str | None = Field(
+        None, description="Name of the relay on every row and report. Default: the host and port of `RELAY_URL`."
+    )
+    database_url: SecretStr | None = Field(
+        None,
+        description="PostgreSQL or TimescaleDB server, `postgresql://user:password@host:port/database`. "
+        "Unset: an embedded PostgreSQL in `DATA_DIR`.",
+    )
+    demo: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="Whether to use the demo database. `auto`: when `RELAY_URL` is unset and no real database exists yet.",
+    )
+    data_dir: Path = Field(ROOT / "var", description="Directory of the embedded database, the spool and generated secrets.")
+    time_zone: str = Field("UTC", description="Reporting time zone (IANA name): where days, weeks and months begin.")
+
+    tap_host: str = Field("127.0.0.1", description="Address the tap listens on. `0.0.0.0` for all interfaces.")
+    tap_port: Port = Field(7777, description="Port the tap listens on.")
+    tap_max_connections: int = Field(9000, ge=1, description="Connections per tap; more are answered with 503.")
+    tap_max_message_bytes: int = Field(
+        512 * 1024, ge=1024, description="A larger message is forwarded but not read (counted as oversized)."
+    )
+    tap_compression: Literal["inflate", "strip"] = Field(
+        "inflate",
+        description="Compressed connections: `inflate` reads a copy; `strip` removes the offer of compression "
+        "(cheaper for the tap, more egress for the relay).",
+    )
+    tap_trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("127.0.0.0/8", "::1/128"),
+        description="Networks (comma separated) whose `X-Forwarded-For`, `X-Real-IP` and `CF-Connecting-IP` are believed.",
+    )
+    tap_forward_address: bool = Field(
+        False, description="Set `X-Real-IP` and `X-Forwarded-For` on the upgrade request to the relay."
+    )
+    tap_handshake_timeout: float = Field(10.0, gt=0, description="Seconds a client may take to send its request.")
+    tap_dial_timeout: float = Field(5.0, gt=0, description="Seconds to reach the relay before a 502.")
+    tap_answer_timeout: float = Field(
+        30.0, gt=0, description="Seconds without an answer after which a message counts as `unanswered`."
+    )
+    client_key: Literal["address", "path", "subdomain", "header"] = Field(
+        "address", description="What names a client that has not authenticated: its hashed address, or a configured key."
+    )
+    client_key_header: str = Field("X-Client-Key", description="The header read when `CLIENT_KEY=header`.")
+    address_key_days: int = Field(
+        30, ge=0, description="Days after which the key that hashes addresses rotates; 0 keeps one key for ever."
+    )
+
+    spool_max_bytes: int = Field(
+        2 * 1024**3, ge=1024**2, description="Size of the local spool; beyond it new rows are dropped and counted."
+    )
+    flush_interval: float = Field(0.2, gt=0, description="Seconds between two batches from the tap to the spool.")
+    raw_retention_days: int = Field(90, ge=1, description="Days that raw events are kept; roll-ups stay.")
+
+    api_host: str = Field("127.0.0.1", description="Address the API listens on.")
+    api_port: Port = Field(8002, description="Port the API listens on.")
+    dashboard_host: str = Field("127.0.0.1", description="Address the dashboard listens on.")
+    dashboard_port: Port = Field(3000, description="Port the dashboard listens on.")
+    session_days: int = Field(7, ge=1, description="Days until a dashboard sign-in ends by itself.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe log line shown.")
+
+    @field_validator("tap_trusted_proxies", mode="before")
+    @classmethod
+    def _split_networks(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"{value!r} is not an IANA time zone such as UTC or Europe/Berlin") from error
+        return value
+
+    @field_validator("relay_url")
+    @classmethod
+    def _websocket_url(cls, value: str | None) -> str | None:
+        if value is not None and (urlsplit(value).scheme not in {"ws", "wss"} or not urlsplit(value).hostname):
+            raise ValueError("must look like ws://host:port or wss://host")
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _no_placeholder(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None:
+            return value
+        url = urlsplit(value.get_secret_value())
+        if url.scheme not in {"postgresql", "postgres"} or not url.path.strip("/"):
+            raise ValueError("must look like postgresql://user:password@host:port/database")
+        if (url.password or "").lower() in PLACEHOLDERS:
+            raise ValueError("still holds a placeholder password; set a real one")
+        return value
+
+    @model_validator(mode="after")
+    def _demo_has_no_relay(self) -> Self:
+        if self.demo == "on" and self.relay_url is not None:
+            raise ValueError("DEMO=on and RELAY_URL exclude each other: unset one of them")
+        return self
+
+    @property
+    def relay(self) -> str:
+        """Name of the relay on rows: `relay_name`, else host and port of `relay_url`, else `demo`."""
+        if self.relay_name:
+            return self.relay_name
+        return urlsplit(self.relay_url).netloc if self.relay_url else "demo"
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.time_zone)
+
+
+@cache
+def get_settings() -> Settings:
+    """The process's settings, read once. Raises pydantic's ValidationError when a value is wrong."""
+    return Settings()
