@@ -26,7 +26,8 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_file=ROOT / ".env", extra="ignore", frozen=True, env_ignore_empty=True)
 
     relay_url: str | None = Field(
-        None, description="The relay behind the tap, `ws://host:port/path` or `wss://…`. Unset: `make dev` runs the demo."
+        None,
+        description="The relay behind the tap, `ws://host:port/path` or `wss://…`. Unset: `make dev` runs the demo.",
     )
     relay_name: str | None = Field(
         None, description="Name of the relay on every row and report. Default: the host and port of `RELAY_URL`."
@@ -40,7 +41,9 @@ class Settings(BaseSettings):
         "auto",
         description="Whether to use the demo database. `auto`: when `RELAY_URL` is unset and no real database exists yet.",
     )
-    data_dir: Path = Field(ROOT / "var", description="Directory of the embedded database, the spool and generated secrets.")
+    data_dir: Path = Field(
+        ROOT / "var", description="Directory of the embedded database, the spool and generated secrets."
+    )
     time_zone: str = Field("UTC", description="Reporting time zone (IANA name): where days, weeks and months begin.")
 
     tap_host: str = Field("127.0.0.1", description="Address the tap listens on. `0.0.0.0` for all interfaces.")
@@ -67,7 +70,8 @@ class Settings(BaseSettings):
         30.0, gt=0, description="Seconds without an answer after which a message counts as `unanswered`."
     )
     client_key: Literal["address", "path", "subdomain", "header"] = Field(
-        "address", description="What names a client that has not authenticated: its hashed address, or a configured key."
+        "address",
+        description="What names a client that has not authenticated: its hashed address, or a configured key.",
     )
     client_key_header: str = Field("X-Client-Key", description="The header read when `CLIENT_KEY=header`.")
     address_key_days: int = Field(
