@@ -1,0 +1,1 @@
+"""The companion API: thin faces of `core`'s reports behind bearer tokens."""

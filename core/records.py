@@ -22,7 +22,7 @@ ErrorCode = Literal[
     "pow", "blocked", "rate-limited", "invalid", "restricted", "mute", "error", "auth-required", "unsupported", "info",
     "closed", "bad-req", "count-failed", "replaced", "deleted", "unanswered", "other",
 ]  # fmt: skip
-"""The normalised machine-readable prefix of a refusal; None when nothing went wrong. `duplicate` is an outcome, not one."""
+"""The normalised machine-readable prefix of a refusal; None when nothing went wrong. A duplicate is an outcome."""
 
 EVENT_TYPES: tuple[str, ...] = get_args(EventType)
 OUTCOMES: tuple[str, ...] = get_args(Outcome)

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -39,7 +39,7 @@ class Settings(BaseSettings):
     )
     demo: Literal["auto", "on", "off"] = Field(
         "auto",
-        description="Whether to use the demo database. `auto`: when `RELAY_URL` is unset and no real database exists yet.",
+        description="Whether to use the demo database. `auto`: when `RELAY_URL` is unset and no real database exists.",
     )
     data_dir: Path = Field(
         ROOT / "var", description="Directory of the embedded database, the spool and generated secrets."
@@ -59,7 +59,7 @@ class Settings(BaseSettings):
     )
     tap_trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
         ("127.0.0.0/8", "::1/128"),
-        description="Networks (comma separated) whose `X-Forwarded-For`, `X-Real-IP` and `CF-Connecting-IP` are believed.",
+        description="Networks (comma separated) whose `X-Forwarded-For`, `X-Real-IP`, `CF-Connecting-IP` are believed.",
     )
     tap_forward_address: bool = Field(
         False, description="Set `X-Real-IP` and `X-Forwarded-For` on the upgrade request to the relay."
@@ -123,12 +123,6 @@ class Settings(BaseSettings):
         if (url.password or "").lower() in PLACEHOLDERS:
             raise ValueError("still holds a placeholder password; set a real one")
         return value
-
-    @model_validator(mode="after")
-    def _demo_has_no_relay(self) -> Self:
-        if self.demo == "on" and self.relay_url is not None:
-            raise ValueError("DEMO=on and RELAY_URL exclude each other: unset one of them")
-        return self
 
     @property
     def relay(self) -> str:

@@ -1,0 +1,64 @@
+# Relay Analytics: every command a developer needs. `make help` lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
+RUN := .venv/bin/
+PYTHON3 := $(firstword $(foreach p,python3.13 python3.12 python3.11 python3,$(shell $(p) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(p))))
+
+.PHONY: help setup setup-tests dev dev-analytics dev-analytics-api dev-dashboard check test demo-remove clean
+
+help: ## List these commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-20s %s\n", $$1, $$2}'
+
+setup: .venv/.ready ## Make the virtual environment from the lock file
+
+.venv/.ready: pyproject.toml uv.lock | $(UV)
+	@$(UV) sync --frozen --quiet --python $(PYTHON3)
+	@touch $@
+
+# uv itself: from the machine if it is there, else from the registry into .tools
+.tools/bin/uv:
+	@test -n "$(PYTHON3)" || { echo "Python 3.11 or newer is needed: apt-get install python3 python3-venv"; exit 1; }
+	@$(PYTHON3) -m venv .tools 2>/dev/null || { rm -rf .tools; $(MAKE) --no-print-directory apt PACKAGES=python3-venv && $(PYTHON3) -m venv .tools; }
+	@.tools/bin/pip install --quiet --disable-pip-version-check uv
+
+# Debian packages that are not there yet; with sudo where we are not root
+.PHONY: apt
+apt:
+	@SUDO=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+	echo "Installing Debian packages: $(PACKAGES)"; \
+	$$SUDO apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$SUDO apt-get install -y -qq --no-install-recommends $(PACKAGES) >/dev/null
+
+setup-tests: setup ## Fetch what the tests need besides: Chromium, the nostr-tools client
+	@command -v chromium >/dev/null || $(MAKE) --no-print-directory apt PACKAGES="chromium fonts-liberation"
+	@if command -v npm >/dev/null && [ -f tests/endtoend/package-lock.json ] && [ ! -d tests/endtoend/node_modules/nostr-tools ]; then \
+		npm ci --prefix tests/endtoend --silent --no-audit --no-fund; fi
+
+dev: setup ## Run everything: database, tap, API, dashboard (a demo relay too, unless RELAY_URL is set)
+	@$(RUN)relay-analytics dev
+
+dev-analytics: setup ## Run the ingest worker: the tap in front of RELAY_URL, and the writer
+	@$(RUN)python -m ingest
+
+dev-analytics-api: setup ## Run the API on its own
+	@$(RUN)python -m api
+
+dev-dashboard: setup ## Run the dashboard on its own
+	@$(RUN)python -m dashboard
+
+check: setup ## Lint, types, layers, unused dependencies
+	@$(RUN)ruff format --check --quiet . || { echo "run: ruff format ."; exit 1; }
+	@$(RUN)ruff check --quiet .
+	@$(RUN)mypy core ingest api dashboard cli tests Home.py pages
+	@$(RUN)lint-imports --no-cache | tail -4
+	@$(RUN)deptry . | tail -3
+
+test: setup setup-tests ## Run every test, on real parts
+	@$(RUN)python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+demo-remove: setup ## Remove all demo data
+	@$(RUN)relay-analytics demo remove
+
+clean: ## Remove the environments and caches (never the data in var/)
+	@rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis test-results

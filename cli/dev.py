@@ -1,0 +1,110 @@
+"""`relay-analytics dev` (`make dev`): database, tap, API and dashboard together; a demo relay and clients too when no
+relay is configured."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from datetime import UTC, datetime
+
+import typer
+
+from cli.processes import Child, Processes, module
+from core.accounts.users import ensure_admin
+from core.exceptions import RelayAnalyticsError
+from core.settings import Settings, get_settings
+from core.storage.database import open_database, stop_embedded
+from core.storage.migrate import migrate
+
+
+class PortTakenError(RelayAnalyticsError):
+    """A port that Relay Analytics needs is taken by another program."""
+
+
+def dev() -> None:
+    """Run everything on this machine until Ctrl-C. Without RELAY_URL: a demo relay with demo clients."""
+    settings = get_settings()
+    demo = settings.relay_url is None and settings.demo != "off"
+    if settings.relay_url is None and not demo:
+        raise RelayAnalyticsError(
+            "DEMO=off and RELAY_URL is unset: set RELAY_URL=ws://your-relay to have something to tap."
+        )
+    for name, host, port in (
+        ("TAP_PORT", settings.tap_host, settings.tap_port),
+        ("API_PORT", settings.api_host, settings.api_port),
+        ("DASHBOARD_PORT", settings.dashboard_host, settings.dashboard_port),
+    ):
+        _require_free(name, host, port)
+    settings = settings.model_copy(update={"demo": "on" if demo else "off"})
+    database = open_database(settings)
+    try:
+        migrate(database)
+        password = ensure_admin(database, datetime.now(UTC))
+    finally:
+        database.close()
+    processes = Processes(_children(settings, demo))
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: processes.request_stop())
+    typer.echo(_welcome(settings, demo, password))
+    try:
+        processes.run()
+    finally:
+        stop_embedded(settings)
+
+
+def _children(settings: Settings, demo: bool) -> list[Child]:
+    environment = {"DEMO": settings.demo}
+    if not demo:
+        return [
+            Child("ingest", module("ingest"), environment),
+            Child("api", module("api"), environment),
+            Child("dashboard", module("dashboard"), environment),
+        ]
+    relay_port = _free_port()
+    environment |= {"RELAY_URL": f"ws://127.0.0.1:{relay_port}", "RELAY_NAME": settings.relay_name or "demo"}
+    return [
+        Child("relay", module("ingest.demo.relay", "--port", str(relay_port)), environment),
+        Child("ingest", module("ingest"), environment),
+        Child("api", module("api"), environment),
+        Child("dashboard", module("dashboard"), environment),
+        Child("clients", module("ingest.demo.clients", "--url", f"ws://127.0.0.1:{settings.tap_port}"), environment),
+        Child("history", module("ingest.demo.history"), environment, once=True),
+    ]
+
+
+def _welcome(settings: Settings, demo: bool, password: str | None) -> str:
+    base = f"http://localhost:{settings.dashboard_port}/dashboard/analytics"
+    tapped = "a demo relay with demo clients (RELAY_URL is not set)" if demo else settings.relay_url
+    lines = [
+        "",
+        f"  Relay Analytics{' · DEMO DATA' if demo else ''}",
+        "",
+        f"  Dashboard   {base}",
+        f"  API         http://localhost:{settings.api_port}/docs",
+        f"  Tap         ws://localhost:{settings.tap_port}  →  {tapped}",
+    ]
+    if password:
+        lines += [
+            "",
+            f"  Sign in as  admin  with the password  {password}",
+            "              It is shown this once. To set another: relay-analytics user password admin",
+        ]
+    return "\n".join([*lines, "", "  Ctrl-C stops everything.", ""])
+
+
+def _require_free(setting: str, host: str, port: int) -> None:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise PortTakenError(
+                f"Port {port} is not available ({error.strerror}). Stop what uses it, or set {setting} to another."
+            ) from error
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,37 @@
+"""The `relay-analytics` command."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from pydantic import ValidationError
+
+from cli import demo, dev, settings, token, user
+from core.exceptions import RelayAnalyticsError
+
+app = typer.Typer(
+    no_args_is_help=True, help="Traffic analytics and reporting for Nostr relays.", pretty_exceptions_enable=False
+)
+app.command("dev")(dev.dev)
+app.command("settings")(settings.show)
+app.add_typer(token.app, name="token")
+app.add_typer(user.app, name="user")
+app.add_typer(demo.app, name="demo")
+
+
+def main() -> None:
+    """Run a command; a known error becomes one sentence and exit code 1, a wrong setting exit code 2."""
+    try:
+        app()
+    except RelayAnalyticsError as error:
+        sys.exit(f"relay-analytics: {error}")
+    except ValidationError as error:
+        for item in error.errors():
+            name = ".".join(str(part) for part in item["loc"]).upper() or "settings"
+            print(f"relay-analytics: {name}: {item['msg']}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()
