@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import uvicorn
-from core.storage.database import open_database
-from core.storage.migrate import migrate
 
 from api.app import create_app
 from core.settings import get_settings
+from core.storage.database import open_database
+from core.storage.migrate import migrate
 
 
 def main() -> None:

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Annotated, Any, Literal
 
-from core.storage.database import Database
 from fastapi import Depends, FastAPI, Query, Request
 from fastapi_offline import FastAPIOffline
 from pydantic import BaseModel, Field
@@ -18,6 +17,7 @@ from core.accounts.tokens import Principal
 from core.exceptions import DatabaseUnavailableError
 from core.reports import realtime
 from core.settings import Settings
+from core.storage.database import Database
 
 DESCRIPTION = """Traffic analytics for a Nostr relay.
 

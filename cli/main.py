@@ -7,13 +7,14 @@ import sys
 import typer
 from pydantic import ValidationError
 
-from cli import demo, dev, settings, token, user
+from cli import demo, dev, reports, settings, token, user
 from core.exceptions import RelayAnalyticsError
 
 app = typer.Typer(
     no_args_is_help=True, help="Traffic analytics and reporting for Nostr relays.", pretty_exceptions_enable=False
 )
 app.command("dev")(dev.dev)
+app.command("reports")(reports.show)
 app.command("settings")(settings.show)
 app.add_typer(token.app, name="token")
 app.add_typer(user.app, name="user")
