@@ -2,6 +2,7 @@
 -- Raw rows carry small integers; the views `traffic_events` and `connection_metrics` give them their names.
 -- Every roll-up is a pair: the merged table and an index-free `_delta` table that the ingest transaction appends to;
 -- reports read `base UNION ALL delta`, the fold job moves delta into base (see rollups.py).
+-- PARTITION BY is for plain PostgreSQL; on TimescaleDB the same tables become hypertables (see timescale.py).
 
 CREATE TABLE settings_store (                      -- small facts of this database: demo flag, schema facts
     name  text PRIMARY KEY,
@@ -10,7 +11,7 @@ CREATE TABLE settings_store (                      -- small facts of this databa
 
 -- Look-ups --------------------------------------------------------------------------------------------------------
 CREATE TABLE relays (
-    relay_id smallint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    relay_id smallint PRIMARY KEY,
     name     text NOT NULL UNIQUE
 );
 CREATE TABLE event_types (
@@ -26,7 +27,7 @@ CREATE TABLE error_codes (                         -- 0 is "nothing went wrong"
     name          text NOT NULL UNIQUE
 );
 CREATE TABLE apps (
-    app_id smallint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    app_id smallint PRIMARY KEY,
     name   text NOT NULL UNIQUE
 );
 CREATE TABLE clients (                             -- client_no is dense from 0: it is a bit position in active_day
@@ -62,6 +63,9 @@ CREATE TABLE traffic_events_raw (
     event_id         bytea,
     metadata         jsonb
 ) PARTITION BY RANGE (timestamp);
+
+CREATE INDEX traffic_events_raw_time ON traffic_events_raw USING brin (timestamp) WITH (pages_per_range = 32);
+CREATE INDEX traffic_events_raw_errors ON traffic_events_raw (timestamp DESC) WHERE error_code_id <> 0;
 
 CREATE TABLE deliveries_raw (                      -- periodic totals of what connections carried beside their events
     timestamp   timestamptz NOT NULL,
@@ -110,6 +114,10 @@ CREATE TABLE connection_metrics_raw (              -- one row per tap worker and
     disk_bytes         bigint
 ) PARTITION BY RANGE (timestamp);
 
+CREATE INDEX deliveries_raw_time ON deliveries_raw USING brin (timestamp) WITH (pages_per_range = 32);
+CREATE INDEX connections_raw_time ON connections_raw USING brin (closed_at) WITH (pages_per_range = 32);
+CREATE INDEX connection_metrics_raw_time ON connection_metrics_raw (timestamp DESC);
+
 -- Exactly once ----------------------------------------------------------------------------------------------------
 CREATE TABLE batches (                             -- a batch is stored when its row is here, in the same transaction
     source    text NOT NULL,
@@ -119,6 +127,300 @@ CREATE TABLE batches (                             -- a batch is stored when its
     PRIMARY KEY (source, sequence)
 );
 
+CREATE TABLE quarantine (                          -- what could not be stored as it came, counted per batch and reason
+    source    text NOT NULL,
+    sequence  bigint NOT NULL,
+    record    text NOT NULL,                       -- event, delivery, connection, sample
+    reason    text NOT NULL,
+    refused   boolean NOT NULL,                    -- true: not stored; false: stored without the offending part
+    n         integer NOT NULL,
+    sample    text NOT NULL,                       -- the first such record, cut
+    stored_at timestamptz NOT NULL DEFAULT now()
+);
+
 -- Roll-ups --------------------------------------------------------------------------------------------------------
--- event_type_id 0 is the pseudo type DELIVERY: connection totals that belong to no client message (n = 0).
--- (declared in rollups.py; the pairs follow here)
+-- Declared in rollups.py; a test holds them to it. event_type_id 0 is the pseudo type DELIVERY: connection totals that
+-- belong to no client message (n = 0). rt_sum is in milliseconds, each addend a multiple of 1/1024 ms, so that sums are
+-- exact and do not depend on the order of addition.
+CREATE TABLE traffic_second (
+    bucket timestamptz NOT NULL,
+    relay_id smallint NOT NULL,
+    event_type_id smallint NOT NULL,
+    n bigint NOT NULL,
+    errors bigint NOT NULL,
+    unanswered bigint NOT NULL,
+    events_out bigint NOT NULL,
+    bytes_in bigint NOT NULL,
+    bytes_out bigint NOT NULL,
+    PRIMARY KEY (bucket, relay_id, event_type_id)
+);
+CREATE TABLE traffic_second_delta (
+    bucket timestamptz NOT NULL,
+    relay_id smallint NOT NULL,
+    event_type_id smallint NOT NULL,
+    n bigint NOT NULL,
+    errors bigint NOT NULL,
+    unanswered bigint NOT NULL,
+    events_out bigint NOT NULL,
+    bytes_in bigint NOT NULL,
+    bytes_out bigint NOT NULL
+) WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0);
+
+CREATE TABLE latency_live (
+    bucket timestamptz NOT NULL,
+    relay_id smallint NOT NULL,
+    event_type_id smallint NOT NULL,
+    bin integer NOT NULL,
+    n bigint NOT NULL,
+    PRIMARY KEY (bucket, relay_id, event_type_id, bin)
+);
+CREATE TABLE latency_live_delta (
+    bucket timestamptz NOT NULL,
+    relay_id smallint NOT NULL,
+    event_type_id smallint NOT NULL,
+    bin integer NOT NULL,
+    n bigint NOT NULL
+) WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0);
+
+CREATE TABLE traffic_minute (
+    bucket timestamptz NOT NULL,
+    relay_id smallint NOT NULL,
+    event_type_id smallint NOT NULL,
+    n bigint NOT NULL,
+    errors bigint NOT NULL,
+    unanswered bigint NOT NULL,
+    events_out bigint NOT NULL,
+    bytes_in bigint NOT NULL,
+    bytes_out bigint NOT NULL,
+    payload_in bigint NOT NULL,
+    payload_out bigint NOT NULL,
+    rt_n bigint NOT NULL,
+    rt_sum double precision NOT NULL,
+    PRIMARY KEY (bucket, relay_id, event_type_id)
+);
+CREATE TABLE traffic_minute_delta (
+    bucket timestamptz NOT NULL,
+    relay_id smallint NOT NULL,
+    event_type_id smallint NOT NULL,
+    n bigint NOT NULL,
+    errors bigint NOT NULL,
+    unanswered bigint NOT NULL,
+    events_out bigint NOT NULL,
+    bytes_in bigint NOT NULL,
+    bytes_out bigint NOT NULL,
+    payload_in bigint NOT NULL,
+    payload_out bigint NOT NULL,
+    rt_n bigint NOT NULL,
+    rt_sum double precision NOT NULL
+) WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0);
+
+CREATE TABLE traffic_hour (
+    bucket timestamptz NOT NULL,
+    relay_id smallint NOT NULL,
+    event_type_id smallint NOT NULL,
+    kind integer NOT NULL,
+    outcome_id smallint NOT NULL,
+    n bigint NOT NULL,
+    errors bigint NOT NULL,
+    unanswered bigint NOT NULL,
+    events_out bigint NOT NULL,
+    bytes_in bigint NOT NULL,
+    bytes_out bigint NOT NULL,
+    payload_in bigint NOT NULL,
+    payload_out bigint NOT NULL,
+    rt_n bigint NOT NULL,
+    rt_sum double precision NOT NULL,
+    PRIMARY KEY (bucket, relay_id, event_type_id, kind, outcome_id)
+);
+CREATE TABLE traffic_hour_delta (
+    bucket timestamptz NOT NULL,
+    relay_id smallint NOT NULL,
+    event_type_id smallint NOT NULL,
+    kind integer NOT NULL,
+    outcome_id smallint NOT NULL,
+    n bigint NOT NULL,
+    errors bigint NOT NULL,
+    unanswered bigint NOT NULL,
+    events_out bigint NOT NULL,
+    bytes_in bigint NOT NULL,
+    bytes_out bigint NOT NULL,
+    payload_in bigint NOT NULL,
+    payload_out bigint NOT NULL,
+    rt_n bigint NOT NULL,
+    rt_sum double precision NOT NULL
+) WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0);
+
+CREATE TABLE error_hour (
+    bucket timestamptz NOT NULL,
+    relay_id smallint NOT NULL,
+    event_type_id smallint NOT NULL,
+    error_code_id smallint NOT NULL,
+    n bigint NOT NULL,
+    PRIMARY KEY (bucket, relay_id, event_type_id, error_code_id)
+);
+CREATE TABLE error_hour_delta (
+    bucket timestamptz NOT NULL,
+    relay_id smallint NOT NULL,
+    event_type_id smallint NOT NULL,
+    error_code_id smallint NOT NULL,
+    n bigint NOT NULL
+) WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0);
+
+CREATE TABLE latency_hour (
+    bucket timestamptz NOT NULL,
+    relay_id smallint NOT NULL,
+    event_type_id smallint NOT NULL,
+    bin integer NOT NULL,
+    n bigint NOT NULL,
+    PRIMARY KEY (bucket, relay_id, event_type_id, bin)
+);
+CREATE TABLE latency_hour_delta (
+    bucket timestamptz NOT NULL,
+    relay_id smallint NOT NULL,
+    event_type_id smallint NOT NULL,
+    bin integer NOT NULL,
+    n bigint NOT NULL
+) WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0);
+
+CREATE TABLE latency_day (
+    day date NOT NULL,
+    relay_id smallint NOT NULL,
+    event_type_id smallint NOT NULL,
+    bin integer NOT NULL,
+    n bigint NOT NULL,
+    PRIMARY KEY (day, relay_id, event_type_id, bin)
+);
+CREATE TABLE latency_day_delta (
+    day date NOT NULL,
+    relay_id smallint NOT NULL,
+    event_type_id smallint NOT NULL,
+    bin integer NOT NULL,
+    n bigint NOT NULL
+) WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0);
+
+CREATE TABLE client_day (
+    day date NOT NULL,
+    relay_id smallint NOT NULL,
+    client_no integer NOT NULL,
+    event_type_id smallint NOT NULL,
+    n bigint NOT NULL,
+    accepted bigint NOT NULL,
+    duplicate bigint NOT NULL,
+    rejected bigint NOT NULL,
+    errors bigint NOT NULL,
+    unanswered bigint NOT NULL,
+    events_out bigint NOT NULL,
+    bytes_in bigint NOT NULL,
+    bytes_out bigint NOT NULL,
+    payload_in bigint NOT NULL,
+    payload_out bigint NOT NULL,
+    rt_n bigint NOT NULL,
+    rt_sum double precision NOT NULL,
+    PRIMARY KEY (day, relay_id, client_no, event_type_id)
+);
+CREATE TABLE client_day_delta (
+    day date NOT NULL,
+    relay_id smallint NOT NULL,
+    client_no integer NOT NULL,
+    event_type_id smallint NOT NULL,
+    n bigint NOT NULL,
+    accepted bigint NOT NULL,
+    duplicate bigint NOT NULL,
+    rejected bigint NOT NULL,
+    errors bigint NOT NULL,
+    unanswered bigint NOT NULL,
+    events_out bigint NOT NULL,
+    bytes_in bigint NOT NULL,
+    bytes_out bigint NOT NULL,
+    payload_in bigint NOT NULL,
+    payload_out bigint NOT NULL,
+    rt_n bigint NOT NULL,
+    rt_sum double precision NOT NULL
+) WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0);
+
+CREATE TABLE active_day (                          -- clients with n > 0 on a closed UTC day: bit client_no % 65536
+    day   date NOT NULL,
+    chunk integer NOT NULL,                        -- client_no / 65536
+    bits  bit(65536) NOT NULL,
+    PRIMARY KEY (day, chunk)
+);
+CREATE TABLE client_seen_delta (                   -- merged into clients.first_seen and last_seen by the fold
+    client_no  integer NOT NULL,
+    first_seen timestamptz NOT NULL,
+    last_seen  timestamptz NOT NULL
+) WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0);
+CREATE VIEW clients_seen AS                        -- clients, exact also between two folds
+SELECT c.client_no, c.client_id, c.identity, c.name,
+       least(c.first_seen, d.first_seen) AS first_seen, greatest(c.last_seen, d.last_seen) AS last_seen
+FROM clients c
+LEFT JOIN (SELECT client_no, min(first_seen) AS first_seen, max(last_seen) AS last_seen
+           FROM client_seen_delta GROUP BY client_no) d USING (client_no);
+
+-- Documented names ------------------------------------------------------------------------------------------------
+CREATE VIEW traffic_events AS
+SELECT r.id, encode(r.event_id, 'hex') AS event_id, c.client_id, t.name AS event_type, r.timestamp, r.metadata,
+       r.response_time_ms::double precision AS response_time_ms, r.bytes_in + r.bytes_out AS bytes_transferred,
+       e.name AS error_code, r.kind, o.name AS outcome, r.bytes_in, r.bytes_out, r.payload_in, r.payload_out,
+       r.events_out, r.first_event_ms::double precision AS first_event_ms, l.name AS relay, a.name AS app, r.connection
+FROM traffic_events_raw r
+JOIN clients c ON c.client_no = r.client_no
+JOIN event_types t ON t.event_type_id = r.event_type_id
+JOIN outcomes o ON o.outcome_id = r.outcome_id
+JOIN relays l ON l.relay_id = r.relay_id
+LEFT JOIN error_codes e ON e.error_code_id = r.error_code_id AND r.error_code_id <> 0
+LEFT JOIN apps a ON a.app_id = r.app_id;
+
+CREATE VIEW connection_metrics AS                  -- summed over the workers of a relay; host figures in percent
+SELECT m.timestamp, l.name AS relay,
+       sum(m.active_connections)::bigint AS active_connections, sum(m.peak_connections)::bigint AS peak_connections,
+       sum(m.events)::bigint AS events_per_second,
+       max(m.memory_percent)::double precision AS memory_usage, max(m.cpu_percent)::double precision AS cpu_usage,
+       max(m.disk_percent)::double precision AS disk_usage,
+       sum(m.bytes_in)::bigint AS bytes_in, sum(m.bytes_out)::bigint AS bytes_out,
+       sum(m.frames_out)::bigint AS frames_out, sum(m.opened)::bigint AS opened, sum(m.closed)::bigint AS closed,
+       sum(m.pending)::bigint AS pending, sum(m.dropped)::bigint AS dropped
+FROM connection_metrics_raw m
+JOIN relays l ON l.relay_id = m.relay_id
+GROUP BY m.timestamp, l.name;
+
+-- Accounts --------------------------------------------------------------------------------------------------------
+CREATE TABLE users (
+    username      text PRIMARY KEY,
+    name          text NOT NULL,
+    password_hash text NOT NULL,
+    role          text NOT NULL,
+    client_id     text,                            -- a user of a single client sees only that one
+    active        boolean NOT NULL DEFAULT true,
+    created_at    timestamptz NOT NULL
+);
+CREATE TABLE sessions (
+    token_hash   bytea PRIMARY KEY,
+    username     text NOT NULL REFERENCES users ON UPDATE CASCADE ON DELETE CASCADE,
+    created_at   timestamptz NOT NULL,
+    expires_at   timestamptz NOT NULL,
+    last_used_at timestamptz NOT NULL
+);
+CREATE INDEX sessions_username ON sessions (username);
+CREATE TABLE login_tickets (
+    ticket_hash bytea PRIMARY KEY,
+    action      text NOT NULL,
+    subject     text NOT NULL,
+    expires_at  timestamptz NOT NULL
+);
+CREATE TABLE api_tokens (
+    token_id     text PRIMARY KEY,
+    token_hash   bytea NOT NULL UNIQUE,
+    username     text NOT NULL REFERENCES users ON UPDATE CASCADE ON DELETE CASCADE,
+    label        text NOT NULL,
+    scopes       text[] NOT NULL,
+    created_at   timestamptz NOT NULL,
+    expires_at   timestamptz,
+    revoked_at   timestamptz,
+    last_used_at timestamptz
+);
+CREATE INDEX api_tokens_username ON api_tokens (username);
+CREATE TABLE login_attempts (
+    key          text PRIMARY KEY,
+    failures     integer NOT NULL,
+    last_failure timestamptz NOT NULL
+);

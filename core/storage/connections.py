@@ -1,0 +1,133 @@
+"""A database of Relay Analytics: connections, a pool, an engine, and SQL into data frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.engine import make_url
+
+from core.exceptions import DatabaseUnavailableError
+from core.storage.frames import fetch_frame
+
+CONNECT_TIMEOUT = 5
+"""Seconds to wait for a connection before the database counts as unavailable."""
+
+Params = Mapping[str, Any] | Sequence[Any] | None
+
+
+class Database:
+    """One database. Nothing is opened before it is used; safe to share between threads.
+
+    `demo` says that it holds demo data only. `read_timeout` is the limit in seconds of a statement of the pool and the
+    engine; connections of `connect` have none.
+    """
+
+    def __init__(self, dsn: str, *, demo: bool = False, read_timeout: float = 30.0, pool_size: int = 8) -> None:
+        self.dsn = dsn
+        self.demo = demo
+        self._read_options = f"-c timezone=UTC -c jit=off -c statement_timeout={int(read_timeout * 1000)}"
+        self._pool_size = pool_size
+
+    def __repr__(self) -> str:
+        return f"<Database {self.name}{' (demo)' if self.demo else ''}>"
+
+    @cached_property
+    def name(self) -> str:
+        return str(conninfo_to_dict(self.dsn).get("dbname", ""))
+
+    def connect(self, *, autocommit: bool = False) -> psycopg.Connection[Any]:
+        """A new connection of its own, without time limits. Raises DatabaseUnavailableError."""
+        with unavailable():
+            return psycopg.connect(
+                self.dsn, autocommit=autocommit, connect_timeout=CONNECT_TIMEOUT, options="-c timezone=UTC -c jit=off"
+            )
+
+    @cached_property
+    def pool(self) -> ConnectionPool[psycopg.Connection[Any]]:
+        """The pool of this process; `with database.borrow() as connection` names its failures."""
+        return ConnectionPool(
+            self.dsn,
+            kwargs={"connect_timeout": CONNECT_TIMEOUT, "options": self._read_options},
+            min_size=0,
+            max_size=self._pool_size,
+            timeout=CONNECT_TIMEOUT + 1,
+            reconnect_timeout=CONNECT_TIMEOUT,
+            check=ConnectionPool.check_connection,
+            open=True,
+            name=f"relay-analytics:{self.name}",
+        )
+
+    @contextmanager
+    def borrow(self) -> Iterator[psycopg.Connection[Any]]:
+        """A pooled connection in a transaction: committed at the end, rolled back by an exception.
+
+        Raises DatabaseUnavailableError when there is no connection or it breaks.
+        """
+        with unavailable(), self.pool.connection() as connection:
+            yield connection
+
+    @cached_property
+    def engine(self) -> Engine:
+        """An SQLAlchemy engine, for `pandas.read_sql` and notebooks."""
+        return create_engine(
+            make_url(self.dsn).set(drivername="postgresql+psycopg"),
+            pool_pre_ping=True,
+            connect_args={"connect_timeout": CONNECT_TIMEOUT, "options": self._read_options},
+        )
+
+    def read(self, sql: str, params: Params = None) -> pd.DataFrame:
+        """The rows of a query, with the column types of `frames.fetch_frame`. Raises DatabaseUnavailableError."""
+        with unavailable(), self.pool.connection() as connection:
+            connection.autocommit = True  # a report is one statement: spares BEGIN and COMMIT
+            try:
+                return fetch_frame(connection, sql, params)
+            finally:
+                if not connection.closed:
+                    connection.autocommit = False
+
+    @cached_property
+    def timescale(self) -> bool:
+        """Whether the raw tables are TimescaleDB hypertables (else: native partitions)."""
+        with self.borrow() as connection:
+            row = connection.execute(
+                "SELECT 1 FROM settings_store WHERE name = 'raw_tables' AND value = '\"hypertables\"'"
+            ).fetchone()
+        return row is not None
+
+    def close(self) -> None:
+        """Close what was opened. The database can be used again afterwards."""
+        if "pool" in self.__dict__:
+            self.pool.close()
+            del self.__dict__["pool"]
+        if "engine" in self.__dict__:
+            self.engine.dispose()
+            del self.__dict__["engine"]
+
+    def __enter__(self) -> Database:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+@contextmanager
+def unavailable() -> Iterator[None]:
+    """Turn what means "the database is not there" into DatabaseUnavailableError; other errors pass."""
+    try:
+        yield
+    except (PoolTimeout, PoolClosed) as error:
+        raise DatabaseUnavailableError(f"The database does not answer: {error}.") from error
+    except psycopg.OperationalError as error:
+        state = error.sqlstate
+        # No state: the connection failed or broke. 08: connection, 57P: shutdown and start, 53300: too many clients.
+        if state is None or state.startswith(("08", "57P")) or state == "53300":
+            raise DatabaseUnavailableError(f"The database does not answer: {str(error).strip()}") from error
+        raise

@@ -1,0 +1,141 @@
+"""Day partitions of the raw tables. What has no partition of its own lies in DEFAULT until it gets one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from core.storage import timescale
+from core.storage.connections import Database
+
+TABLES = timescale.TIME_COLUMNS
+ADOPT_ROWS = 1000
+"""Rows of one day in DEFAULT from which on the day gets a partition; fewer stay, so stray dates make no partitions."""
+DAY = timedelta(days=1)
+
+
+def create_defaults(connection: psycopg.Connection[Any]) -> None:
+    """The DEFAULT partition of every raw table. Safe to repeat."""
+    for table in TABLES:
+        connection.execute(
+            sql.SQL("CREATE TABLE IF NOT EXISTS {} PARTITION OF {} DEFAULT").format(
+                sql.Identifier(f"{table}_default"), sql.Identifier(table)
+            )
+        )
+
+
+def ensure(database: Database, around: datetime, *, before: int = 1, after: int = 3) -> int:
+    """Create the missing partitions of the days around a moment; returns how many. Hypertables need none."""
+    today = around.astimezone(UTC).date()
+    return ensure_days(database, (today + DAY * offset for offset in range(-before, after + 1)))
+
+
+def ensure_days(database: Database, days: Iterable[date]) -> int:
+    """Create the missing partitions of these UTC days, with what DEFAULT holds of them; returns how many."""
+    if database.timescale:
+        return 0
+    created = 0
+    wanted = sorted(set(days))
+    with database.connect(autocommit=True) as connection:
+        for table in TABLES:
+            present = existing(connection, table)
+            created += sum(_create(connection, table, day) for day in wanted if day not in present)
+    return created
+
+
+def adopt(database: Database, *, rows: int = ADOPT_ROWS) -> int:
+    """Give every day of which DEFAULT holds at least `rows` rows a partition of its own; returns how many."""
+    if database.timescale:
+        return 0
+    created = 0
+    with database.connect(autocommit=True) as connection:
+        for table, column in TABLES.items():
+            found = connection.execute(
+                sql.SQL(
+                    "SELECT ({} AT TIME ZONE 'UTC')::date FROM {} GROUP BY 1 HAVING count(*) >= %s ORDER BY 1"
+                ).format(sql.Identifier(column), sql.Identifier(f"{table}_default")),
+                [rows],
+            )
+            created += sum(_create(connection, table, day) for (day,) in found.fetchall())
+    return created
+
+
+def existing(connection: psycopg.Connection[Any], table: str) -> set[date]:
+    """The UTC days that have a partition."""
+    rows = connection.execute(
+        "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = %s::regclass",
+        [table],
+    )
+    names = (name.removeprefix(f"{table}_") for (name,) in rows)
+    return {date.fromisoformat(name) for name in names if name.isdigit()}
+
+
+def drop_before(database: Database, when: datetime) -> int:
+    """Remove raw rows of the whole UTC days before `when`; roll-ups stay. Returns how many partitions went.
+
+    `settings_store.raw_from` remembers from where on raw rows are complete.
+    """
+    today = when.astimezone(UTC).date()
+    start = datetime(today.year, today.month, today.day, tzinfo=UTC)
+    dropped = 0
+    with database.connect() as connection:
+        connection.execute("SET LOCAL lock_timeout = '10s'")
+        for table, column in TABLES.items():
+            if database.timescale:
+                dropped += timescale.drop_before(connection, table, start)
+                continue
+            for day in sorted(day for day in existing(connection, table) if day < today):
+                connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(f"{table}_{day:%Y%m%d}")))
+                dropped += 1
+            connection.execute(
+                sql.SQL("DELETE FROM {} WHERE {} < %s").format(
+                    sql.Identifier(f"{table}_default"), sql.Identifier(column)
+                ),
+                [start],
+            )
+        connection.execute(
+            "INSERT INTO settings_store VALUES ('raw_from', to_jsonb(%(at)s::text)) ON CONFLICT (name) DO UPDATE"
+            " SET value = to_jsonb(greatest((settings_store.value #>> '{}')::timestamptz, %(at)s::timestamptz)::text)",
+            {"at": start.isoformat()},
+        )
+    return dropped
+
+
+def days_of(timestamps: Iterable[int]) -> Counter[date]:
+    """Rows per UTC day of timestamps in microseconds since the Unix epoch."""
+    counts = Counter(timestamp // 86_400_000_000 for timestamp in timestamps)
+    return Counter({date(1970, 1, 1) + DAY * day: n for day, n in counts.items()})
+
+
+def _create(connection: psycopg.Connection[Any], table: str, day: date) -> bool:
+    """One partition, in one transaction: built beside the table, filled from DEFAULT, then attached.
+
+    Attaching waits for no reader or writer of other partitions; the lock on DEFAULT keeps rows from being added to it
+    between the move and the attachment.
+    """
+    parts = {
+        "table": sql.Identifier(table),
+        "default": sql.Identifier(f"{table}_default"),
+        "part": sql.Identifier(f"{table}_{day:%Y%m%d}"),
+        "column": sql.Identifier(TABLES[table]),
+        "start": sql.Literal(datetime(day.year, day.month, day.day, tzinfo=UTC)),
+        "end": sql.Literal(datetime(day.year, day.month, day.day, tzinfo=UTC) + DAY),
+    }
+    try:
+        with connection.transaction():
+            for statement in (
+                "LOCK TABLE {default} IN ACCESS EXCLUSIVE MODE",
+                "CREATE TABLE {part} (LIKE {table} INCLUDING DEFAULTS INCLUDING INDEXES)",
+                "WITH moved AS (DELETE FROM {default} WHERE {column} >= {start} AND {column} < {end} RETURNING *)"
+                " INSERT INTO {part} SELECT * FROM moved",
+                "ALTER TABLE {table} ATTACH PARTITION {part} FOR VALUES FROM ({start}) TO ({end})",
+            ):
+                connection.execute(sql.SQL(statement).format(**parts))
+    except psycopg.errors.DuplicateTable:
+        return False  # another process was faster
+    return True

@@ -1,0 +1,142 @@
+"""Migrations: applied once, under a lock, checked, and ending in the declared schema."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from core.exceptions import MigrationError
+from core.records import ERROR_CODES, EVENT_TYPES, OUTCOMES
+from core.storage import rollups, timescale
+from core.storage.database import Database
+from core.storage.migrate import DIRECTORY, Migration, declared, migrate, status
+from tests.support import servers
+
+CATALOG = {
+    "columns": """
+        SELECT c.relname, c.relkind, a.attname, format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull,
+               pg_get_expr(d.adbin, d.adrelid) AS fallback, c.reloptions::text
+        FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+        LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
+        WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'S') AND NOT c.relispartition
+        ORDER BY c.relname, a.attnum""",
+    "constraints": """
+        SELECT conrelid::regclass::text AS owner, pg_get_constraintdef(oid) AS definition FROM pg_constraint
+        WHERE connamespace = 'public'::regnamespace AND coninhcount = 0 ORDER BY 1, 2""",
+    "indexes": """
+        SELECT tablename, indexdef FROM pg_indexes
+        WHERE schemaname = 'public' AND tablename NOT LIKE '%_default' ORDER BY 1, 2""",
+    "views": "SELECT viewname, definition FROM pg_views WHERE schemaname = 'public' ORDER BY 1",
+    "sequences": "SELECT sequencename, data_type::text, cache_size FROM pg_sequences WHERE schemaname = 'public'",
+    "partition keys": """
+        SELECT partrelid::regclass::text, pg_get_partkeydef(partrelid) FROM pg_partitioned_table ORDER BY 1""",
+}
+
+
+def catalog(database: Database) -> dict[str, list[tuple[object, ...]]]:
+    with database.connect() as connection:
+        found = {name: connection.execute(query.encode()).fetchall() for name, query in CATALOG.items()}
+    return {name: [row for row in rows if row[0] != "schema_migrations"] for name, rows in found.items()}
+
+
+def test_replaying_the_migrations_gives_the_declared_schema(database: Database, empty_dsn: str) -> None:
+    with Database(empty_dsn) as fresh:
+        with fresh.connect() as connection:
+            connection.execute((DIRECTORY.parent / "schema.sql").read_bytes())
+        assert catalog(database) == catalog(fresh)
+
+
+@pytest.mark.timescale
+def test_the_replay_on_timescaledb_gives_the_same_without_partitions(
+    timescale_database: Database, empty_dsn: str
+) -> None:
+    """Hypertables are plain tables to the catalog; they only lack the partitioning clause."""
+    assert timescale_database.timescale
+    with Database(empty_dsn) as fresh:
+        with fresh.connect() as connection:
+            text = (DIRECTORY.parent / "schema.sql").read_text()
+            connection.execute(timescale.without_partitioning(text).encode())
+        replayed, wanted = catalog(timescale_database), catalog(fresh)
+    assert replayed["columns"] == wanted["columns"]
+    assert replayed["indexes"] == wanted["indexes"]
+    assert replayed["constraints"] == [row for row in wanted["constraints"] if "NOT NULL" not in str(row[1])]
+    assert replayed["partition keys"] == wanted["partition keys"] == []
+    assert [row[0] for row in replayed["views"]] == [row[0] for row in wanted["views"]]
+    hypertables = timescale_database.read("SELECT hypertable_name FROM timescaledb_information.hypertables")
+    assert set(hypertables["hypertable_name"]) == set(timescale.TIME_COLUMNS)
+
+
+def test_the_schema_holds_the_declared_rollups(database: Database) -> None:
+    for rollup in rollups.ROLLUPS:
+        for table in (rollup.name, rollup.delta):
+            assert list(database.read(f"SELECT * FROM {table}").columns) == list(rollup.columns)
+        assert rollups.create_sql(rollup) in (DIRECTORY.parent / "schema.sql").read_text()
+
+
+def test_the_lookups_hold_every_name_of_the_records(database: Database) -> None:
+    assert set(EVENT_TYPES) < set(database.read("SELECT name FROM event_types")["name"])
+    assert set(OUTCOMES) == set(database.read("SELECT name FROM outcomes")["name"])
+    assert set(ERROR_CODES) < set(database.read("SELECT name FROM error_codes")["name"])
+
+
+def test_a_second_run_does_nothing(database: Database) -> None:
+    assert migrate(database) == []
+    assert all(one.applied_at is not None for one in status(database))
+
+
+def test_status_of_an_empty_database_lists_what_is_to_do(empty_dsn: str) -> None:
+    with Database(empty_dsn) as fresh:
+        assert [one.applied_at for one in status(fresh)] == [None] * len(declared())
+
+
+def test_processes_that_start_together_migrate_once(empty_dsn: str) -> None:
+    with Database(empty_dsn) as fresh, ThreadPoolExecutor(4) as threads:
+        applied = list(threads.map(lambda _: len(migrate(fresh)), range(4)))
+    assert sorted(applied) == [0, 0, 0, len(declared())]
+
+
+def test_a_changed_migration_is_refused(database: Database) -> None:
+    changed = [replace(migration, sql=migration.sql + "-- changed") for migration in declared()]
+    with pytest.raises(MigrationError, match="0001 was changed"):
+        migrate(database, changed)
+
+
+def test_a_database_of_a_newer_version_is_refused(database: Database) -> None:
+    with database.borrow() as connection:
+        connection.execute("INSERT INTO schema_migrations VALUES (9000, 'future', 'x')")
+    with pytest.raises(MigrationError, match="newer"):
+        migrate(database)
+    with pytest.raises(MigrationError, match="newer"):
+        status(database)
+
+
+def test_a_failing_migration_leaves_nothing_behind(database: Database) -> None:
+    broken = Migration(len(declared()) + 1, "broken", "CREATE TABLE half_done (); SELECT 1 / 0;")
+    with pytest.raises(MigrationError, match="division by zero"):
+        migrate(database, [*declared(), broken])
+    assert database.read("SELECT to_regclass('half_done') IS NULL AS gone")["gone"].all()
+    assert migrate(database) == []
+
+
+def test_files_with_a_gap_in_their_numbers_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "0001_first.sql").write_text("SELECT 1")
+    (tmp_path / "0003_third.sql").write_text("SELECT 1")
+    with pytest.raises(MigrationError, match="without gaps"):
+        declared(tmp_path)
+
+
+def test_the_demo_database_is_marked(empty_dsn: str, database: Database) -> None:
+    with Database(empty_dsn, demo=True) as demo:
+        migrate(demo)
+        assert demo.read("SELECT value::text FROM settings_store WHERE name = 'demo'")["value"].tolist() == ["true"]
+    assert database.read("SELECT 1 AS one FROM settings_store WHERE name = 'demo'").empty
+
+
+def test_two_databases_of_one_server_are_apart(server_dsn: str, database: Database) -> None:
+    with servers.fresh_database(server_dsn) as other:
+        with other.borrow() as connection:
+            connection.execute("INSERT INTO settings_store VALUES ('mine', '1')")
+        assert database.read("SELECT * FROM settings_store WHERE name = 'mine'").empty
