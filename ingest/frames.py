@@ -1,0 +1,247 @@
+"""Reads WebSocket frames (RFC 6455, permessage-deflate of RFC 7692) from a copy of one direction's bytes.
+
+Every byte fed is attributed exactly once: to a message (`wire`), or to `unread` (control frames, what was not read).
+Nothing here raises for what the peers sent: a violation sets `failure`, and from then on bytes are only counted.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+
+from websockets.speedups import apply_mask
+
+CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
+NO_STATUS = 1005
+INFLATE_LIMIT = 16
+"""A compressed message may inflate to this many times the largest message read before reading stops."""
+
+OnMessage = Callable[[bytes | None, int, int, float], None]
+"""`(payload, payload_size, wire, now)`: the payload is None when the message is larger than what is read."""
+
+
+class FrameError(ValueError):
+    """The bytes are not WebSocket frames that can be read."""
+
+
+class Inflater:
+    """Inflates a copy of the messages of one direction, bounded, as negotiated."""
+
+    __slots__ = ("_fresh_each_time", "_limit", "_window", "_zlib")
+
+    def __init__(self, window_bits: int, no_context_takeover: bool, limit: int) -> None:
+        self._window = -max(9, min(15, window_bits))
+        self._fresh_each_time = no_context_takeover
+        self._limit = limit
+        self._zlib = zlib.decompressobj(self._window)
+
+    def inflate(self, data: bytes) -> tuple[bytes | None, int]:
+        """The message and its size; None and the size when it is larger than `limit`. Raises FrameError, zlib.error."""
+        stream = self._zlib
+        payload = stream.decompress(data + b"\x00\x00\xff\xff", self._limit)
+        size = len(payload)
+        # A message too large to read is still inflated to the end (bounded), because later ones may refer back to it.
+        while stream.unconsumed_tail:
+            size += len(stream.decompress(stream.unconsumed_tail, self._limit))
+            if size > INFLATE_LIMIT * self._limit:
+                raise FrameError("inflated message is too large")
+        if self._fresh_each_time or stream.eof:
+            self._zlib = zlib.decompressobj(self._window)
+        return (payload, size) if size == len(payload) else (None, size)
+
+
+class FrameReader:
+    """Incremental reader of one direction of a connection.
+
+    `fed` is every byte seen, `claimed` those handed over with messages, `unread` the rest as far as it is decided:
+    `fed == claimed + unread` after `finish()`, and `fed >= claimed + unread` at any time.
+    """
+
+    __slots__ = (
+        "_buffer",
+        "_fragments",
+        "_fragments_compressed",
+        "_fragments_size",
+        "_fragments_wire",
+        "_have",
+        "_limit",
+        "_need",
+        "_on_message",
+        "_parts",
+        "_skip",
+        "_skipped",
+        "claimed",
+        "close_code",
+        "failure",
+        "fed",
+        "frames",
+        "inflater",
+        "unread",
+    )
+
+    def __init__(self, on_message: OnMessage, limit: int) -> None:
+        self._on_message = on_message
+        self._limit = limit
+        self._buffer = b""  # the beginning of a frame whose length is not known yet
+        self._parts: list[bytes] | None = None  # pieces of a frame of known length: joined once, never concatenated
+        self._have = self._need = 0
+        self._skip = 0  # bytes of an oversized frame still to come
+        self._skipped = (0, 0, 0)  # its first byte, payload size and wire size
+        self._fragments: list[bytes] | None = None
+        self._fragments_size = self._fragments_wire = 0
+        self._fragments_compressed = False
+        self.inflater: Inflater | None = None
+        self.fed = self.claimed = self.unread = 0
+        self.frames = 0
+        self.close_code: int | None = None
+        self.failure: str | None = None
+
+    def feed(self, data: bytes, now: float) -> None:
+        """Reads the next bytes; `now` is handed on with the messages they complete."""
+        self.fed += len(data)
+        if self.failure is not None:
+            self.unread += len(data)
+            return
+        try:
+            self._read(data, now)
+        except (FrameError, zlib.error) as error:
+            self.fail(str(error))
+
+    def fail(self, reason: str) -> None:
+        """Stops reading: bytes are counted as unread from here on."""
+        if self.failure is None:
+            self.failure = reason
+        self.finish()
+
+    def finish(self) -> None:
+        """Attributes what was fed but belongs to no complete message."""
+        self._buffer, self._parts, self._fragments, self._skip, self.inflater = b"", None, None, 0, None
+        self.unread = self.fed - self.claimed
+
+    def _read(self, data: bytes, now: float) -> None:
+        size = len(data)
+        if self._skip:
+            if size < self._skip:
+                self._skip -= size
+                return
+            data = data[self._skip :]
+            size = len(data)
+            self._skip = 0
+            first, length, wire = self._skipped
+            self._frame(first, None, length, wire, now)
+        if self._parts is not None:
+            self._parts.append(data)
+            self._have += size
+            if self._have < self._need:
+                return
+            data = b"".join(self._parts)
+            size = self._have
+            self._parts = None
+        elif self._buffer:
+            data = self._buffer + data
+            size = len(data)
+            self._buffer = b""
+
+        start = 0
+        while size - start >= 2:
+            first = data[start]
+            second = data[start + 1]
+            length = second & 0x7F
+            header = start + 2
+            if length == 126:
+                if size - start < 4:
+                    break
+                length = (data[header] << 8) | data[header + 1]
+                header += 2
+            elif length == 127:
+                if size - start < 10:
+                    break
+                length = int.from_bytes(data[header : header + 8], "big")
+                header += 8
+                if length >> 63:
+                    raise FrameError("frame length has its highest bit set")
+            masked = second & 0x80
+            begin = header + 4 if masked else header
+            end = begin + length
+            if length > self._limit:
+                if size < begin:
+                    break
+                if self.inflater is not None:
+                    raise FrameError("compressed frame is too large")
+                if end > size:
+                    self._skip = end - size
+                    self._skipped = (first, length, end - start)
+                    return
+                self._frame(first, None, length, end - start, now)
+            elif end > size:
+                self._parts = [data[start:]]
+                self._have = size - start
+                self._need = end - start
+                return
+            else:
+                payload = data[begin:end]
+                if masked:
+                    payload = apply_mask(payload, data[header:begin])
+                if first == 0x81 and self._fragments is None:  # a whole text message: nearly all of Nostr
+                    self.frames += 1
+                    self.claimed += end - start
+                    self._on_message(payload, length, end - start, now)
+                else:
+                    self._frame(first, payload, length, end - start, now)
+            start = end
+        if start < size:
+            self._buffer = data[start:] if start else data
+
+    def _frame(self, first: int, payload: bytes | None, length: int, wire: int, now: float) -> None:
+        """One complete frame: `payload` is None when it is too large to read."""
+        self.frames += 1
+        opcode = first & 0x0F
+        final = bool(first & 0x80)
+        compressed = bool(first & 0x40)
+        if first & 0x30 or (compressed and (self.inflater is None or opcode not in (TEXT, BINARY))):
+            raise FrameError("reserved bits are set")
+        if opcode >= CLOSE:
+            self._control(opcode, payload, final, wire)
+            return
+        if opcode == CONTINUATION:
+            if self._fragments is None:
+                raise FrameError("continuation without a beginning")
+        elif opcode in (TEXT, BINARY):
+            if self._fragments is not None:
+                raise FrameError("a message begins inside another")
+            self._fragments = []
+            self._fragments_size = self._fragments_wire = 0
+            self._fragments_compressed = compressed
+        else:
+            raise FrameError("unknown opcode")
+
+        self._fragments_size += length
+        self._fragments_wire += wire
+        if self._fragments_size > self._limit and self._fragments_compressed:
+            raise FrameError("compressed message is too large")
+        if payload is None or self._fragments_size > self._limit:
+            self._fragments.clear()
+        else:
+            self._fragments.append(payload)
+        if final:
+            self._complete(now)
+
+    def _complete(self, now: float) -> None:
+        parts, size, wire = self._fragments or [], self._fragments_size, self._fragments_wire
+        self._fragments = None
+        payload = b"".join(parts) if size <= self._limit else None
+        if self._fragments_compressed and payload is not None:
+            if self.inflater is None:  # pragma: no cover - checked with the reserved bits
+                raise FrameError("compression was not negotiated")
+            payload, size = self.inflater.inflate(payload)
+        self.claimed += wire
+        self._on_message(payload, size, wire, now)
+
+    def _control(self, opcode: int, payload: bytes | None, final: bool, wire: int) -> None:
+        if not final or payload is None or len(payload) > 125:
+            raise FrameError("control frames are short and whole")
+        if opcode > PONG:
+            raise FrameError("unknown opcode")
+        if opcode == CLOSE and self.close_code is None:
+            self.close_code = int.from_bytes(payload[:2], "big") if len(payload) >= 2 else NO_STATUS
+        self.unread += wire

@@ -1,0 +1,229 @@
+"""Reads the copies of what passes through the tap: on the side, after forwarding, and never at its cost.
+
+Forwarding only appends to a queue here, which is drained once per turn of the event loop. Whatever goes wrong costs the
+reading of one connection, counted; no exception gets back to the traffic.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+import structlog
+
+from core.settings import Settings
+from ingest.apps import AppNames, app_from_request
+from ingest.clock import Clock, monotonic
+from ingest.conversation import Conversation
+from ingest.http_head import Head, negotiated_compression
+from ingest.identity import Identifier, KeyRing, parse_networks
+from ingest.recorder import Recorder
+
+log = structlog.get_logger()
+
+QUEUE_BYTES = 64 * 1024 * 1024
+"""Copies that wait to be read; a connection that would exceed it is read no further."""
+SWEEP_SECONDS = 0.1
+SWEEP_SLICES = 10
+"""A tenth of the connections is swept each time, so that no turn of the loop is long."""
+MAX_WORKERS = 64
+
+
+@dataclass(slots=True)
+class Counters:
+    """What happened since the start, for the samples and the log. Connections are WebSocket connections."""
+
+    active: int = 0
+    peak: int = 0  # since the last sample
+    opened: int = 0
+    closed: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
+    messages: int = 0
+    frames_out: int = 0
+    unreadable: int = 0  # connections whose frames could not be followed
+    overloaded: int = 0  # connections read no further because the queue was full
+    failures: int = 0  # errors in reading: ours
+    http: int = 0
+    refused: int = 0  # 503
+    late: int = 0  # 408
+    bad: int = 0  # 400
+    unreachable: int = 0  # 502
+
+
+class Observer:
+    """Follows the conversations of one tap worker."""
+
+    def __init__(self, settings: Settings, worker: int, recorder: Recorder) -> None:
+        self.counters = Counters()
+        self.recorder = recorder
+        self.clock = Clock()
+        self._worker = worker
+        self._limit = settings.tap_max_message_bytes
+        self._answer_timeout = settings.tap_answer_timeout
+        self._inflate = settings.tap_compression == "inflate"
+        self._apps = AppNames()
+        self.identifier = Identifier(
+            KeyRing(settings.data_dir / "keys", settings.address_key_days),
+            parse_networks(settings.tap_trusted_proxies),
+            settings.client_key,
+            settings.client_key_header,
+        )
+        self._slices: list[dict[Conversation, None]] = [{} for _ in range(SWEEP_SLICES)]
+        self._next_slice = 0
+        self._last_number = 0
+        self._queue: list[tuple[Conversation, bool, bytes, float]] = []
+        self._queued = 0
+        self._scheduled = False
+        self._timer: asyncio.TimerHandle | None = None
+
+    # Called by the splice. These may raise nothing.
+
+    def open(self, peer: str | None, head: Head) -> Conversation | None:
+        """A request arrived. None when it cannot be followed."""
+        try:
+            now = monotonic()
+            conversation = Conversation(
+                self._number(),
+                self.identifier.identify(peer, head, time.time()),
+                app_from_request(head),
+                recorder=self.recorder,
+                apps=self._apps,
+                clock=self.clock,
+                answer_timeout=self._answer_timeout,
+                now=now,
+            )
+        except Exception:  # noqa: BLE001 - the edge: reading must never end forwarding
+            self._failed("A request could not be followed")
+            return None
+        self._slices[conversation.number // MAX_WORKERS % SWEEP_SLICES][conversation] = None
+        return conversation
+
+    def accepted(self, conversation: Conversation, response: Head) -> None:
+        """The relay accepted the upgrade to a WebSocket."""
+        try:
+            compression = negotiated_compression(response) if self._inflate else None
+            conversation.begin(compression, self._limit)
+        except Exception:  # noqa: BLE001 - the edge: reading must never end forwarding
+            self._failed("An upgrade could not be followed")
+            return
+        counters = self.counters
+        counters.active += 1
+        counters.opened += 1
+        counters.peak = max(counters.peak, counters.active)
+
+    def client_bytes(self, conversation: Conversation, data: bytes) -> None:
+        """What the client sent on a WebSocket, already forwarded."""
+        self._put(conversation, True, data)
+
+    def relay_bytes(self, conversation: Conversation, data: bytes) -> None:
+        """What the relay sent on a WebSocket, already forwarded."""
+        self._put(conversation, False, data)
+
+    def _put(self, conversation: Conversation, from_client: bool, data: bytes) -> None:
+        self._queue.append((conversation, from_client, data, monotonic()))
+        self._queued += len(data)
+        if self._queued > QUEUE_BYTES:
+            self._shed()
+        if not self._scheduled:
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._drain)
+
+    def close(self, conversation: Conversation) -> None:
+        """The connection ended. What is queued of it is read first."""
+        if self._queue:
+            self._drain()
+        self._slices[conversation.number // MAX_WORKERS % SWEEP_SLICES].pop(conversation, None)
+        if conversation.is_websocket:
+            self.counters.active -= 1
+            self.counters.closed += 1
+        try:
+            conversation.close(monotonic())
+        except Exception:  # noqa: BLE001 - the edge: reading must never end forwarding
+            self._failed("A connection's end could not be recorded")
+
+    # Reading
+
+    def _drain(self) -> None:
+        self._scheduled = False
+        queue, self._queue = self._queue, []
+        self._queued = 0
+        for conversation, from_client, data, now in queue:
+            try:
+                self._read(conversation, from_client, data, now)
+            except Exception:  # noqa: BLE001 - the edge: reading must never end forwarding
+                self._failed("Frames could not be read")
+                self._stop_reading(conversation, "error in reading")
+
+    def _read(self, conversation: Conversation, from_client: bool, data: bytes, now: float) -> None:
+        reader = conversation.client_reader if from_client else conversation.relay_reader
+        if reader is None:
+            return
+        frames, messages = reader.frames, conversation.pairing.messages
+        failed_before = reader.failure is not None
+        reader.feed(data, now)
+        if from_client:
+            self.counters.messages += conversation.pairing.messages - messages
+        else:
+            self.counters.frames_out += reader.frames - frames
+        if reader.failure is not None and not failed_before:
+            self.counters.unreadable += 1
+            log.debug("A connection is read no further", reason=reader.failure, from_client=from_client)
+            if not from_client:
+                conversation.stop_reading(reader.failure)
+
+    def _shed(self) -> None:
+        """Too much waits to be read: the connections that wait are read no further, their bytes are counted."""
+        queue, self._queue = self._queue, []
+        self._queued = 0
+        for conversation in {each[0] for each in queue}:
+            self.counters.overloaded += 1
+            self._stop_reading(conversation, "overloaded")
+        self._queue = queue  # only counted from here on
+
+    def _stop_reading(self, conversation: Conversation, reason: str) -> None:
+        try:
+            conversation.stop_reading(reason)
+        except Exception:  # noqa: BLE001 - the edge: reading must never end forwarding
+            self._failed("A connection could not be given up")
+
+    def _failed(self, what: str) -> None:
+        self.counters.failures += 1
+        if self.counters.failures <= 100:  # a fault that repeats must not fill the disk
+            log.exception(what)
+
+    # Regular work
+
+    def start(self) -> None:
+        """Begins to give up overdue answers and to record totals."""
+        self._tick()
+
+    def stop(self) -> None:
+        """Ends every conversation."""
+        if self._timer is not None:
+            self._timer.cancel()
+        for each in self._slices:
+            for conversation in list(each):
+                self.close(conversation)
+
+    def _tick(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._tick)
+        self._next_slice = (self._next_slice + 1) % SWEEP_SLICES
+        if self._next_slice == 0:
+            self.clock.adjust()
+        now = monotonic()
+        for conversation in list(self._slices[self._next_slice]):
+            try:
+                conversation.sweep(now)
+            except Exception:  # noqa: BLE001 - the edge: reading must never end forwarding
+                self._failed("A connection could not be swept")
+
+    def pending(self) -> int:
+        """Messages that wait for their answer."""
+        return sum(conversation.pairing.pending for each in self._slices for conversation in each)
+
+    def _number(self) -> int:
+        """Grows with time, so that numbers do not come again after a restart; below 2^53, so that JSON keeps them."""
+        self._last_number = max(self._last_number + 1, int(time.time() * 1000))
+        return self._last_number * MAX_WORKERS + self._worker

@@ -1,0 +1,80 @@
+"""A message that waits for its answer, and what the relay answered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(slots=True, eq=False)
+class Request:
+    """A client message. `started` is monotonic seconds, `at` microseconds since the Unix epoch."""
+
+    event_type: str
+    key: str  # event id, subscription id or query id
+    started: float
+    at: int
+    wire: int
+    payload: int
+    kind: int | None = None
+    event_id: bytes | None = None
+    metadata: dict[str, Any] | None = None
+    pubkey: str = ""  # of an AUTH
+    cancelled: bool = False  # a REQ whose row is written, but whose answer may still come
+
+    def note(self, name: str, value: Any) -> None:
+        """Adds a fact to the row. Names are an allow-list: filters, shape, sub, inferred, reason, identities."""
+        if self.metadata is None:
+            self.metadata = {}
+        self.metadata[name] = value
+
+
+@dataclass(slots=True)
+class Reply:
+    """What the relay sent to a request, and how it ended."""
+
+    outcome: str = ""
+    error_code: str | None = None
+    reason: str = ""
+    wire: int = 0
+    payload: int = 0
+    events: int = 0
+    first_event: float | None = None
+    answered: float | None = None
+
+    def add_event(self, size: int, wire: int, now: float) -> None:
+        """A stored event, before the EOSE."""
+        self.events += 1
+        self.payload += size
+        self.wire += wire
+        if self.first_event is None:
+            self.first_event = now
+
+    def answer(self, size: int, wire: int, now: float) -> None:
+        """The message that ends the request."""
+        self.payload += size
+        self.wire += wire
+        self.answered = now
+
+    def with_bytes_of(self, collected: Reply) -> Reply:
+        """This ending, with the events that were collected before it."""
+        self.wire += collected.wire
+        self.payload += collected.payload
+        self.events += collected.events
+        self.first_event = collected.first_event
+        return self
+
+
+@dataclass(slots=True, eq=False)
+class Subscription:
+    """REQs of one subscription id that are not all answered, oldest first, and the replies that came so far."""
+
+    sub: str
+    requests: list[Request] = field(default_factory=list)
+    replies: list[Reply] = field(default_factory=list)  # complete, held back until it is known whose they are
+    reply: Reply = field(default_factory=Reply)  # the one being collected
+
+    @property
+    def expects_events(self) -> bool:
+        """Whether an EVENT of this subscription is a stored one."""
+        return len(self.replies) < len(self.requests)

@@ -1,0 +1,92 @@
+"""Once a second: what this tap worker carries, and (first worker only) how the host is doing."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+import structlog
+
+from core.records import Sample
+from ingest.observer import Counters, Observer
+
+log = structlog.get_logger()
+
+
+class Host(NamedTuple):
+    """How the machine is doing. Percentages are 0..100; `cpu_percent` is over all cores since the last call."""
+
+    cpu_percent: float | None = None
+    memory_percent: float | None = None
+    memory_bytes: int | None = None
+    disk_percent: float | None = None
+    disk_bytes: int | None = None
+
+
+def measure_host(directory: Path) -> Host:
+    """CPU and memory of the host, and the file system that holds `directory`."""
+    memory = psutil.virtual_memory()
+    disk = psutil.disk_usage(str(directory))
+    return Host(
+        psutil.cpu_percent(interval=None), memory.percent, memory.total - memory.available, disk.percent, disk.used
+    )
+
+
+class Sampler:
+    """Runs beside the observer. A sample is filed under the whole second in which it covers what happened."""
+
+    def __init__(self, observer: Observer, worker: int, data_dir: Path) -> None:
+        self._observer = observer
+        self._worker = worker
+        self._data_dir = data_dir
+        self._task: asyncio.Task[None] | None = None
+        self._before = Counters()
+
+    def start(self) -> None:
+        psutil.cpu_percent(interval=None)  # the first call only sets the mark
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            now = time.time()
+            second = int(now) + 1
+            await asyncio.sleep(second - now)
+            host = Host()
+            if self._worker == 0:
+                try:
+                    host = await loop.run_in_executor(None, measure_host, self._data_dir)
+                except (OSError, psutil.Error) as error:
+                    log.warning("The host could not be measured", error=str(error))
+            self.take((second - 1) * 1_000_000, host)
+
+    def take(self, timestamp: int, host: Host) -> None:
+        """Records what happened since the last sample. `timestamp`: microseconds since the Unix epoch."""
+        now, before = self._observer.counters, self._before
+        self._observer.recorder.sample(
+            Sample(
+                timestamp=timestamp,
+                worker=self._worker,
+                active_connections=now.active,
+                peak_connections=max(now.peak, now.active),
+                opened=now.opened - before.opened,
+                closed=now.closed - before.closed,
+                events=now.messages - before.messages,
+                frames_out=now.frames_out - before.frames_out,
+                bytes_in=now.bytes_in - before.bytes_in,
+                bytes_out=now.bytes_out - before.bytes_out,
+                pending=self._observer.pending(),
+                dropped=self._observer.recorder.dropped,
+                **host._asdict(),
+            )
+        )
+        now.peak = now.active
+        self._before = Counters(**{name: getattr(now, name) for name in Counters.__dataclass_fields__})

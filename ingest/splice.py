@@ -1,0 +1,346 @@
+"""Two sockets joined: what one side sends is written to the other at once, untouched. The observer gets a copy after.
+
+Nothing here knows what a message is. Only the first request's head is looked at, because a tap must know whom it dials.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from typing import TYPE_CHECKING, cast
+
+from ingest.conversation import Conversation
+from ingest.http_head import END, looks_like_request, parse_head, refusal
+
+if TYPE_CHECKING:
+    from ingest.tap import Tap
+
+MAX_REQUEST_HEAD = 16 * 1024
+MAX_RESPONSE_HEAD = 64 * 1024
+MAX_EARLY = 64 * 1024
+"""Frames a client may send before the relay has accepted the upgrade, and still be read."""
+LINGER_SECONDS = 10.0
+REFUSAL_SECONDS = 1.0
+TCP_USER_TIMEOUT = getattr(socket, "TCP_USER_TIMEOUT", 18)
+
+
+class Side(asyncio.Protocol):
+    """What both sides share: flow control, half-close, end."""
+
+    transport: asyncio.Transport | None = None
+    other: Side | None = None
+    ended = False  # the peer sent its FIN
+    received = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        _tune(self.transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.transport = None
+        if self.other is not None:
+            self.other.close()
+
+    def close(self) -> None:
+        """Closes after what is queued was sent."""
+        if self.transport is not None:
+            self.transport.close()
+
+    def send(self, data: bytes) -> None:
+        if self.transport is not None:
+            self.transport.write(data)
+
+    def pause_writing(self) -> None:
+        """This side cannot take more: the other one is not read until it can."""
+        if self.other is not None:
+            self.other.pause_reading()
+
+    def resume_writing(self) -> None:
+        if self.other is not None:
+            self.other.resume_reading()
+
+    def pause_reading(self) -> None:
+        if self.transport is not None and not self.transport.is_closing():
+            self.transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        if self.transport is not None and not self.transport.is_closing():
+            self.transport.resume_reading()
+
+    def eof_received(self) -> bool:
+        """Passes the half-close on. Two half-closed sides are closed; one is only for as long as something moves."""
+        self.ended = True
+        other = self.other
+        if other is None or other.transport is None or other.ended:
+            return False  # connection_lost closes the other
+        if other.transport.can_write_eof():
+            try:
+                other.transport.write_eof()
+            except (OSError, RuntimeError):
+                return False
+        self._linger(other, other.received)
+        return True
+
+    def _linger(self, other: Side, received: int) -> None:
+        asyncio.get_running_loop().call_later(LINGER_SECONDS, self._end_linger, other, received)
+
+    def _end_linger(self, other: Side, received: int) -> None:
+        if self.transport is None:
+            return
+        if other.received != received:
+            self._linger(other, other.received)
+        else:
+            self.transport.close()
+
+
+class RelaySide(Side):
+    """The connection to the relay."""
+
+    other: ClientSide
+
+    def __init__(self, client: ClientSide) -> None:
+        self.other = client
+        self._head: bytes | None = b""  # until the response's head is complete
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self.other.relay_connected(self)
+
+    def data_received(self, data: bytes) -> None:
+        client = self.other
+        client.send(data)
+        self.received += len(data)
+        client.tap.observer.counters.bytes_out += len(data)
+        conversation = client.conversation
+        if conversation is None:
+            return
+        if client.reading:
+            client.tap.observer.relay_bytes(conversation, data)
+        elif self._head is None:
+            conversation.count_relay(len(data))
+        else:
+            self._read_head(conversation, self._head + data, len(data))
+
+    def _read_head(self, conversation: Conversation, data: bytes, size: int) -> None:
+        end = data.find(END)
+        if end < 0 and len(data) < MAX_RESPONSE_HEAD:
+            self._head = data
+            conversation.count_relay(size)
+            return
+        self._head = None
+        frames = b""
+        if end >= 0 and data.startswith((b"HTTP/1.1 101", b"HTTP/1.0 101")) and self.other.asked_upgrade:
+            frames = data[end + len(END) :]
+            conversation.count_relay(size - len(frames))
+            self.other.upgraded(conversation, data[:end])
+            if frames:
+                self.other.tap.observer.relay_bytes(conversation, frames)
+        else:
+            conversation.count_relay(size)
+            self.other.not_upgraded(conversation)
+
+
+class ClientSide(Side):
+    """The connection of a client: the first request decides what becomes of it."""
+
+    def __init__(self, tap: Tap) -> None:
+        self.tap = tap
+        self.conversation: Conversation | None = None
+        self.reading = False  # frames of both directions are read
+        self.asked_upgrade = False
+        self._head: bytes | None = b""  # until the request's head is complete
+        self._request = b""  # what the relay gets first
+        self._early: list[bytes] | None = None  # frames before the upgrade was accepted
+        self._body_left: int | None = None  # of a plain request: bytes that may still be forwarded; None: no limit
+        self._timer: asyncio.TimerHandle | None = None
+        self._dialling: asyncio.Task[None] | None = None
+        self._counted = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        if not self.tap.admit(self):
+            self.tap.observer.counters.refused += 1
+            self._refuse(503)
+            return
+        self._counted = True
+        self._timer = asyncio.get_running_loop().call_later(self.tap.handshake_timeout, self._too_late)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._dialling is not None:
+            self._dialling.cancel()
+        if self._counted:
+            self.tap.leave(self)
+        super().connection_lost(exc)
+        if self.conversation is not None:
+            self.tap.observer.close(self.conversation)
+            self.conversation = None
+            self.reading = False
+
+    def data_received(self, data: bytes) -> None:
+        if self._head is not None:
+            self._read_head(self._head + data)
+            return
+        relay = self.other
+        self.received += len(data)
+        if self._body_left is not None:
+            data = self._within_body(data)
+        self.tap.observer.counters.bytes_in += len(data)
+        if relay is None or relay.transport is None:
+            self._request += data
+        else:
+            relay.send(data)
+        conversation = self.conversation
+        if conversation is None:
+            return
+        if self.reading:
+            self.tap.observer.client_bytes(conversation, data)
+        elif self._early is not None and sum(map(len, self._early)) < MAX_EARLY:
+            self._early.append(data)
+        else:
+            conversation.count_client(len(data))
+            self._give_up_early(conversation)
+
+    def _within_body(self, data: bytes) -> bytes:
+        """One request per connection: what follows a plain request is not forwarded, so nothing passes unseen."""
+        data = data[: self._body_left]
+        self._body_left = (self._body_left or 0) - len(data)
+        return data
+
+    def _give_up_early(self, conversation: Conversation) -> None:
+        if self._early is not None:
+            conversation.count_client(sum(map(len, self._early)))
+            self._early = None
+
+    # The request
+
+    def _read_head(self, data: bytes) -> None:
+        self._head = data
+        end = data.find(END)
+        if end < 0:
+            if len(data) > MAX_REQUEST_HEAD or not looks_like_request(data):
+                self._not_http(data)
+            return
+        head = parse_head(data[:end])
+        if head is None or not looks_like_request(data):
+            self._not_http(data)
+            return
+        self._stop_timer()
+        self._head = None
+        observer = self.tap.observer
+        self.asked_upgrade = head.is_upgrade
+        self.conversation = observer.open(self._peer(), head)
+        request = self.tap.rewrite(data[:end], head, self._peer())
+        rest = data[end + len(END) :]
+        if head.is_upgrade:
+            self._early = [rest] if rest else []
+        else:
+            observer.counters.http += 1
+            self._body_left = head.body_length
+            if self._body_left is not None:
+                rest = self._within_body(rest)
+        self.received = end + len(END) + len(rest)
+        observer.counters.bytes_in += self.received
+        if self.conversation is not None:
+            self.conversation.count_client(self.received - (len(rest) if head.is_upgrade else 0))
+        self._dial(request + END + rest)
+
+    def _not_http(self, data: bytes) -> None:
+        """The relay may know what this is; the tap does not. It passes unread, unless requests must be changed."""
+        self._stop_timer()
+        self._head = None
+        if self.tap.rewrites:
+            self.tap.observer.counters.bad += 1
+            self._refuse(400)
+        else:
+            self._dial(data)
+
+    def _dial(self, first: bytes) -> None:
+        self._request = first
+        self.pause_reading()
+        self._dialling = asyncio.get_running_loop().create_task(self._connect())
+
+    async def _connect(self) -> None:
+        relay = RelaySide(self)
+        try:
+            await self.tap.upstream.connect(relay, self.tap.dial_timeout)
+        except (OSError, ValueError):  # ValueError: a host name that cannot be encoded
+            self.tap.observer.counters.unreachable += 1
+            self._refuse(502)
+
+    def relay_connected(self, relay: RelaySide) -> None:
+        """The relay is there: it gets what was held for it."""
+        if self.transport is None or self.transport.is_closing():
+            relay.close()
+            return
+        self.other = relay
+        relay.send(self._request)
+        self._request = b""
+        self.resume_reading()
+
+    # The response
+
+    def upgraded(self, conversation: Conversation, response: bytes) -> None:
+        """The relay accepted the upgrade: both directions are frames from now on."""
+        observer = self.tap.observer
+        head = parse_head(response)
+        if head is None:
+            self.not_upgraded(conversation)
+            return
+        observer.accepted(conversation, head)
+        self.reading = conversation.is_websocket
+        early, self._early = self._early or [], None
+        for data in early:
+            if self.reading:
+                observer.client_bytes(conversation, data)
+            else:
+                conversation.count_client(len(data))
+
+    def not_upgraded(self, conversation: Conversation) -> None:
+        """A plain answer: passed on, its bytes counted."""
+        self._give_up_early(conversation)
+
+    # Ends
+
+    def _too_late(self) -> None:
+        self.tap.observer.counters.late += 1
+        self._refuse(408)
+
+    def _refuse(self, status: int) -> None:
+        """Answers in the relay's place. The client gets a moment to read it: closing with unread bytes would reset."""
+        self._head = None
+        self._body_left = 0
+        if self.transport is None or self.transport.is_closing():
+            return
+        self.send(refusal(status))
+        if self.transport.can_write_eof():
+            with contextlib.suppress(OSError, RuntimeError):
+                self.transport.write_eof()
+        self.resume_reading()
+        asyncio.get_running_loop().call_later(REFUSAL_SECONDS, self.close)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _peer(self) -> str | None:
+        peer = self.transport.get_extra_info("peername") if self.transport is not None else None
+        return peer[0] if isinstance(peer, tuple) else None
+
+
+def _tune(transport: asyncio.Transport) -> None:
+    """No delay, and an end for peers that vanished."""
+    sock = transport.get_extra_info("socket")
+    if sock is None or sock.family not in (socket.AF_INET, socket.AF_INET6):
+        return
+    with contextlib.suppress(OSError):  # the peer may be gone already
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        if hasattr(socket, "TCP_KEEPIDLE"):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 15)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4)
+            sock.setsockopt(socket.IPPROTO_TCP, TCP_USER_TIMEOUT, 120_000)
