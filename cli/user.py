@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -21,7 +20,7 @@ Password = Annotated[
 def password(username: str, password: Password, demo: Demo = None) -> None:
     """Set a user's password; ends all sessions of that user."""
     with opened(demo) as database:
-        users.set_password(database, username, password, datetime.now(UTC))
+        users.set_password(database, username, password)
         typer.echo(f"The password of {username} is set; every session of {username} has ended.")
 
 

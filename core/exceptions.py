@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from datetime import timedelta
+
 
 class RelayAnalyticsError(Exception):
     """Something went wrong in Relay Analytics."""
@@ -32,3 +35,16 @@ class UnknownUserError(RelayAnalyticsError):
 
 class InvalidTokenError(RelayAnalyticsError):
     """The API token is unknown, revoked or expired."""
+
+
+class WrongPasswordError(RelayAnalyticsError):
+    """Wrong user name or password."""
+
+
+class TooManyAttemptsError(RelayAnalyticsError):
+    """Too many failed attempts."""
+
+    def __init__(self, wait: timedelta) -> None:
+        self.wait = wait
+        seconds = math.ceil(wait.total_seconds())
+        super().__init__(f"Too many failed attempts. Try again in {seconds} s.")

@@ -1,0 +1,1 @@
+"""What the pages share: server, sign-in, look, components. Beside Home.py and pages/ the only place with Streamlit."""

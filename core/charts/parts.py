@@ -1,0 +1,71 @@
+"""What charts share: axes, the crosshair, padding, and specs that are built once and fed with rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from core.charts import theme as theme
+
+Data = pd.DataFrame | alt.NamedData
+CLOCK = "%H:%M:%S"
+
+
+def time_x(label: str) -> alt.X:
+    """The time axis. Rows carry wall-clock time of the reporting zone without a zone, so the scale is UTC."""
+    x: alt.X = alt.X("timestamp:T", title=None, axis=alt.Axis(format=label), scale=alt.Scale(type="utc"))
+    return x
+
+
+def value_y(field: str, labels: str, **kwargs: Any) -> alt.Y:
+    """A value axis whose labels are the Vega expression `labels`."""
+    return alt.Y(field, title=None, axis=alt.Axis(labelExpr=labels), **kwargs)
+
+
+def crosshair(base: alt.Chart, tooltip: Sequence[alt.Tooltip]) -> alt.Chart:
+    """A vertical rule that snaps to the nearest time and shows one tooltip for every series."""
+    hover = alt.selection_point(
+        name="hover", fields=["timestamp"], nearest=True, on="pointerover", clear="pointerout", empty=False
+    )
+    rule: alt.Chart = (
+        base.mark_rule(strokeWidth=1)
+        .encode(
+            x="timestamp:T",
+            opacity=alt.condition(hover, alt.value(0.8), alt.value(0)),
+            tooltip=[alt.Tooltip("clock:N", title="Time"), *tooltip],
+        )
+        .add_params(hover)
+    )
+    return rule
+
+
+def finish(chart: alt.Chart | alt.LayerChart, height: int) -> alt.Chart | alt.LayerChart:
+    """Height and padding; without padding in the spec Streamlit adds 20 px below each chart."""
+    finished: alt.Chart | alt.LayerChart = chart.properties(
+        height=height, padding={"left": 0, "top": 6, "right": 4, "bottom": 4}
+    )
+    return finished
+
+
+def spec(build: Callable[..., alt.Chart | alt.LayerChart], *args: Any, **kwargs: Any) -> dict[str, Any]:
+    """The Vega-Lite spec of a chart without its rows.
+
+    Building and checking a chart takes 35-70 ms, serialising it 20 more: a live page does both once and then sends
+    rows only.
+    """
+    built: dict[str, Any] = build(alt.NamedData("rows"), *args, **kwargs).to_dict()
+    built.pop("data", None)
+    built.pop("datasets", None)
+    return built
+
+
+def wall_clock(frame: pd.DataFrame) -> pd.DataFrame:
+    """`frame` with its zone-aware `timestamp` as wall-clock time of that zone, as `time_x` expects.
+
+    `clock` is the same as text, for tooltips: Vega would format those in the browser's zone.
+    """
+    local = frame["timestamp"].dt.tz_localize(None)
+    return frame.assign(timestamp=local, clock=local.dt.strftime(CLOCK))

@@ -1,0 +1,41 @@
+"""`python -m dashboard`: bring the database up to date and serve the dashboard until stopped."""
+
+from __future__ import annotations
+
+import sys
+
+from core.accounts.users import ensure_admin
+from core.exceptions import RelayAnalyticsError
+from core.settings import ROOT, get_settings
+from core.storage.migrate import migrate
+from dashboard.places import BASE, database, now
+
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+
+def main() -> None:
+    """Serve on the host and port of the settings."""
+    settings = get_settings()
+    try:
+        migrate(database())
+        password = ensure_admin(database(), now())
+    except RelayAnalyticsError as error:
+        sys.exit(f"The dashboard cannot start: {error}")
+    if password:
+        print(f"Sign in as admin with the password {password}  (shown this once)", flush=True)
+    options: dict[str, object] = {
+        "server.port": settings.dashboard_port,
+        "server.address": settings.dashboard_host,
+        "server.baseUrlPath": BASE.strip("/"),
+    }
+    if settings.dashboard_host in LOOPBACK:  # a page of another site must not reach it under a name of its own
+        options["server.allowedHosts"] = ["localhost", "127.0.0.1"]
+    # Streamlit takes the folder of the started script for its own: .streamlit/, static/ and the import path.
+    sys.argv = [str(ROOT / "Home.py")]
+    from dashboard.server import app
+
+    app.run(config=options)
+
+
+if __name__ == "__main__":
+    main()
