@@ -14,7 +14,6 @@ from api import problems
 from api.payload import MetaOut, data_out, meta_out
 from api.security import RequestContext, relay_wide
 from core.accounts.tokens import Principal
-from core.exceptions import DatabaseUnavailableError
 from core.reports import realtime
 from core.settings import Settings
 from core.storage.database import Database
@@ -74,8 +73,8 @@ def create_app(database: Database, settings: Settings) -> FastAPI:
     @app.get("/healthz", tags=["health"], responses={503: _TOKEN_PROBLEMS[503]})
     def healthz() -> HealthOut:
         """Whether the API and its database answer."""
-        if not database.ping():
-            raise DatabaseUnavailableError
+        with database.borrow() as connection:
+            connection.execute("SELECT 1")
         return HealthOut(status="ok", version=version("relay-analytics"))
 
     @app.get("/api/v1/analytics/dashboard/realtime", tags=["dashboard"], responses=_TOKEN_PROBLEMS)

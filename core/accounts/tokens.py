@@ -86,7 +86,7 @@ def authenticate(database: Database, token: str, now: datetime) -> Principal:
     """
     if not token.startswith(PREFIX):
         raise InvalidTokenError
-    with database.pool.connection() as connection:
+    with database.borrow() as connection:
         row = connection.execute(
             "SELECT t.token_id, t.scopes, t.last_used_at, u.username, u.role, u.client_id"
             " FROM api_tokens t JOIN users u USING (username)"

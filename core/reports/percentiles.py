@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from core.storage.latency_bins import RELATIVE_ERROR, value_of
+from core.storage.latency_bins import ACCURACY, values_of
 
-ERROR_BOUND = RELATIVE_ERROR
+ERROR_BOUND = ACCURACY
 """Largest relative error of a percentile read from bins."""
 
 FRACTIONS = (0.50, 0.95, 0.99)
@@ -28,4 +28,4 @@ def percentiles(
     # the rank is rounded up: of 3 values the median is the 2nd, of 4 it is the 2nd too
     ranks = np.ceil(np.asarray(fractions) * total - 1e-9)
     found = np.searchsorted(running, np.maximum(ranks, 1))
-    return [float(value_of(int(b))) for b in bins[order][found]]
+    return [float(value) for value in values_of(bins[order][found])]

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, LiteralString, cast
+from typing import Any
 
-import psycopg
-from psycopg_pool import PoolTimeout
-
-from core.exceptions import DatabaseUnavailableError
 from core.sql import load
 from core.storage.database import Database
 
@@ -20,12 +16,7 @@ def read_together(database: Database, queries: Sequence[tuple[str, Mapping[str, 
 
     Raises DatabaseUnavailableError when the database does not answer.
     """
-    try:
-        with database.pool.connection() as connection, connection.pipeline():
-            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            cursors = [
-                connection.execute(cast("LiteralString", load(name)), parameters) for name, parameters in queries
-            ]
-            return [cursor.fetchall() for cursor in cursors]
-    except (psycopg.OperationalError, PoolTimeout) as error:
-        raise DatabaseUnavailableError(f"The database does not answer: {error}") from error
+    with database.borrow() as connection, connection.pipeline():
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        cursors = [connection.execute(load(name), parameters) for name, parameters in queries]
+        return [cursor.fetchall() for cursor in cursors]

@@ -1,5 +1,5 @@
--- Latency bins per step; `start`, `end` timestamptz, `step` interval (a multiple of 5 s).
-SELECT date_bin(%(step)s, bucket, %(start)s) AS step, bin, sum(n)::bigint AS n
+-- Latency bins per step (counted from `start`); `start`, `end` timestamptz, `step` seconds (a multiple of 5).
+SELECT floor(extract(epoch FROM bucket - %(start)s) / %(step)s)::integer AS step, bin, sum(n)::bigint AS n
 FROM latency_live_current
 WHERE bucket >= %(start)s AND bucket < %(end)s
 GROUP BY 1, 2

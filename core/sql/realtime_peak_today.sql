@@ -1,10 +1,12 @@
--- Most connections at once since the day began: whole minutes from the roll-up, the rest from the samples.
--- `day`, `minute` (first minute the roll-up does not hold), `end` timestamptz.
-SELECT max(peak) FROM (
-    SELECT peak_connections AS peak FROM connection_minute WHERE bucket >= %(day)s AND bucket < %(end)s
+-- Most connections at once since the day began: from the minutes that were counted, and the samples of those that were not.
+-- `day`, `end` timestamptz.
+SELECT max(peak)::bigint FROM (
+    SELECT sum(peak_connections) AS peak FROM connection_minute
+    WHERE bucket >= %(day)s AND bucket < %(end)s
+    GROUP BY bucket
     UNION ALL
-    SELECT sum(peak_connections) FROM connection_metrics_raw
-    WHERE timestamp >= greatest(%(day)s, (SELECT coalesce(max(bucket) + interval '1 min', '-infinity') FROM connection_minute))
-      AND timestamp < %(end)s
-    GROUP BY timestamp
+    SELECT sum(s.peak_connections)
+    FROM (SELECT DISTINCT bucket FROM connection_minute_due WHERE bucket >= %(day)s AND bucket < %(end)s) AS due
+    JOIN connection_metrics_raw s ON s.timestamp >= due.bucket AND s.timestamp < due.bucket + interval '1 minute'
+    GROUP BY s.timestamp
 ) AS peaks

@@ -1,5 +1,5 @@
--- The samples, summed over workers and relays per second, newest last; `start`, `end` timestamptz.
-SELECT timestamp,
+-- The samples, summed over workers and relays per second (counted from `start`); `start`, `end` timestamptz.
+SELECT extract(epoch FROM timestamp - %(start)s)::float8 AS second,
        sum(active_connections)::bigint AS active,
        sum(peak_connections)::bigint   AS peak,
        sum(events)::bigint             AS events,
