@@ -9,6 +9,7 @@ import math
 from datetime import datetime
 
 MISSING = "–"
+UNCHANGED = "±0%"
 
 _COUNTS = (("B", 1e9), ("M", 1e6), ("k", 1e3))
 _BYTES = (("PB", 1e15), ("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3))
@@ -80,6 +81,8 @@ def change(new: float | None, old: float | None) -> str | None:
     if new is None or old is None or missing(new) or missing(old) or old == 0:
         return None
     percent_ = (new - old) / old * 100
+    if abs(percent_) < 0.5:
+        return UNCHANGED
     return f"{percent_:+.0f}%" if abs(percent_) < 1000 else f"×{new / old:.0f}"
 
 

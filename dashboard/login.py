@@ -18,17 +18,15 @@ from dashboard.places import BASE, database, now
 
 def form() -> None:
     """The sign-in form. After a good password the browser comes back to the page and view it asked for."""
-    with st.container(key="login", width=400):
-        with st.container(key="card-login"):
+    with st.container(key="login", horizontal_alignment="center"):
+        with st.container(key="card-login", width=400):
             st.html('<div class="login-head"><h1>Sign in</h1><p>Traffic analytics for your relay</p></div>')
             with st.form("login", border=False):
                 name = st.text_input("Username", autocomplete="username")
                 password = st.text_input("Password", type="password", autocomplete="current-password")
                 submitted = st.form_submit_button("Sign in", type="primary", width="stretch")
             message = st.empty()
-        st.caption(
-            "Lost the password? Set another with `relay-analytics user password admin`.", text_alignment="center"
-        )
+        st.caption("Lost the password? `relay-analytics user password admin` sets another.", text_alignment="center")
     if not submitted:
         return
     try:
@@ -67,7 +65,7 @@ def visitor_address() -> str:
 
 def unavailable() -> None:
     """Shown instead of any page while the database is away; goes on by itself when it is back."""
-    with st.container(key="login", width=400), st.container(key="card-login"):
+    with st.container(key="login", horizontal_alignment="center"), st.container(key="card-login", width=400):
         st.html(
             '<div class="login-head"><h1>Reconnecting</h1><p>The database does not answer. '
             "Traffic is still forwarded and kept on disk; this page goes on by itself.</p></div>"

@@ -18,7 +18,7 @@ from dashboard.live import View
 
 NOTABLE = 0.10
 """A risk number that changed by less is not coloured."""
-CHART_HEIGHT, SMALL_HEIGHT, RING_HEIGHT, HOST_HEIGHT = 330, 186, 186, 118
+CHART_HEIGHT, SMALL_HEIGHT, RING_HEIGHT, TALL_HEIGHT, HOST_HEIGHT = 330, 186, 186, 232, 118
 
 
 @st.cache_resource(show_spinner=False)
@@ -29,7 +29,7 @@ def _specs() -> dict[str, dict[str, Any]]:
         "types": spec(charts.types, height=RING_HEIGHT),
         "bandwidth": spec(charts.bandwidth, height=SMALL_HEIGHT),
         "latency": spec(charts.latency, height=SMALL_HEIGHT),
-        "connections": spec(charts.connections, height=SMALL_HEIGHT),
+        "connections": spec(charts.connections, height=TALL_HEIGHT),
         "host": spec(charts.host, height=HOST_HEIGHT),
     }
 
@@ -56,16 +56,17 @@ def key_numbers(view: View) -> None:
         notable = old == old and old > 0 and abs(new - old) / old > NOTABLE
         colour_: Literal["inverse", "off", "violet"] = ("inverse" if notable else "off") if risk else "violet"
         points = trend.astype("float64").interpolate(limit_area="inside").dropna().tail(90)
+        moved = formats.change(new, old)
         st.metric(
             f"{label} :small[:gray[{covers}]]",
             show(new),
-            formats.change(new, old),
+            moved,
             delta_color=colour_,
+            delta_arrow="off" if moved == formats.UNCHANGED else "auto",
             border=True,
             height="stretch",
             chart_type="area",
             chart_data=points.rolling(3, min_periods=1).mean().round(3).tolist() if len(points) > 1 else None,
-            help=None,
         )
 
     series, window = view.connections, window_name(view.window)

@@ -126,7 +126,9 @@ def host(data: Data, height: int = 120) -> alt.Chart | alt.LayerChart:
     base = alt.Chart(data)
     whole = alt.Scale(domain=[0, 100])
     lines: list[Any] = [
-        base.mark_line(color=colour).encode(x=time_x(CLOCK), y=value_y(f"{field}:Q", PERCENT_AXIS, scale=whole))
+        base.mark_line(color=colour).encode(
+            x=time_x(CLOCK), y=value_y(f"{field}:Q", PERCENT_AXIS, scale=whole, ticks=[0, 50, 100])
+        )
         for field, _, colour in HOST_SERIES
     ]
     tips = [alt.Tooltip(f"{field}:Q", title=f"{name}, %", format=".1f") for field, name, _ in HOST_SERIES]

@@ -20,9 +20,10 @@ def time_x(label: str) -> alt.X:
     return x
 
 
-def value_y(field: str, labels: str, **kwargs: Any) -> alt.Y:
+def value_y(field: str, labels: str, ticks: Sequence[float] | None = None, **kwargs: Any) -> alt.Y:
     """A value axis whose labels are the Vega expression `labels`."""
-    return alt.Y(field, title=None, axis=alt.Axis(labelExpr=labels), **kwargs)
+    axis = alt.Axis(labelExpr=labels) if ticks is None else alt.Axis(labelExpr=labels, values=ticks)
+    return alt.Y(field, title=None, axis=axis, **kwargs)
 
 
 def crosshair(base: alt.Chart, tooltip: Sequence[alt.Tooltip]) -> alt.Chart:
