@@ -1,0 +1,76 @@
+"""`python -m ingest`: the tap in front of RELAY_URL, and the writer that stores what it measured."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import ctypes
+import os
+import signal
+import sys
+import threading
+
+from pydantic import ValidationError
+
+from core.settings import Settings, get_settings
+from ingest.logs import configure_logs
+
+NO_RELAY = (
+    "RELAY_URL is not set. Set it to the relay to tap, for example: RELAY_URL=ws://127.0.0.1:8080 python -m ingest"
+)
+PR_SET_PDEATHSIG = 1
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m ingest", description=__doc__)
+    parser.add_argument("role", nargs="?", choices=("all", "tap", "writer"), default="all", help="default: all")
+    parser.add_argument("--worker", type=int, default=0, help="number of the tap worker")
+    parser.add_argument("--heartbeat", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--supervisor", type=int, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    try:
+        settings = get_settings()
+    except ValidationError as error:
+        print(error, file=sys.stderr)
+        return 2
+    if settings.relay_url is None and arguments.role != "writer":
+        print(NO_RELAY, file=sys.stderr)
+        return 2
+    if arguments.supervisor is not None:
+        _end_with(arguments.supervisor)
+    return run(settings, arguments.role, arguments.worker, arguments.heartbeat)
+
+
+def run(settings: Settings, role: str, worker: int, heartbeat: int | None) -> int:
+    """Runs one role until it is asked to stop; returns the exit code."""
+    if role == "all":
+        from ingest.supervisor import supervise
+
+        configure_logs(settings.log_level, "ingest")
+        asyncio.run(supervise(settings))
+    elif role == "tap":
+        from ingest.worker import run_tap
+
+        configure_logs(settings.log_level, f"tap-{worker}")
+        run_tap(settings, worker, heartbeat)
+    else:
+        from ingest.writer import Writer
+
+        configure_logs(settings.log_level, "writer")
+        stop = threading.Event()
+        signal.signal(signal.SIGTERM, lambda *_: stop.set())
+        Writer(settings).run(stop)
+    return 0
+
+
+def _end_with(supervisor: int) -> None:
+    """A worker whose supervisor was killed ends too, instead of holding the port. Linux only; elsewhere it lives on."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the supervisor, which stops things in order
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != supervisor:
+            sys.exit(0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
