@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import psycopg
+from numpy.typing import NDArray
 from psycopg import sql
 
 from core.storage import timescale
@@ -106,10 +107,10 @@ def drop_before(database: Database, when: datetime) -> int:
     return dropped
 
 
-def days_of(timestamps: Iterable[int]) -> Counter[date]:
-    """Rows per UTC day of timestamps in microseconds since the Unix epoch."""
-    counts = Counter(timestamp // 86_400_000_000 for timestamp in timestamps)
-    return Counter({date(1970, 1, 1) + DAY * day: n for day, n in counts.items()})
+def days_with(timestamps: NDArray[np.int64], rows: int) -> set[date]:
+    """The UTC days that have at least `rows` of these timestamps (microseconds since the Unix epoch)."""
+    days, counts = np.unique(timestamps // 86_400_000_000, return_counts=True)
+    return {date(1970, 1, 1) + DAY * int(day) for day in days[counts >= rows]}
 
 
 def _create(connection: psycopg.Connection[Any], table: str, day: date) -> bool:

@@ -1,0 +1,122 @@
+"""Names ↔ small integers: relays, clients, apps, and the fixed lists.
+
+Numbers are dense (a client's is a bit position in `active_day`): they are handed out under a lock, never by a sequence,
+which would leave gaps at every conflict and rollback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+LOCK = 7_130_002
+MOST_SMALL_NAMES = 32_000
+"""Relays and apps have smallint numbers; further ones share the name OTHER_NAME."""
+OTHER_NAME = "(other)"
+MOST_CACHED = 1_000_000
+
+FIXED = {
+    "event_types": "event_type_id",
+    "outcomes": "outcome_id",
+    "error_codes": "error_code_id",
+}
+
+
+class Lookups:
+    """The numbers a writer has met. What was learned in a transaction that failed must be forgotten: `forget`."""
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        self.clients: dict[str, int] = {}
+        self.relays: dict[str, int] = {}
+        self.apps: dict[str, int] = {}
+        self.identities: dict[int, str] = {}
+        self.fixed: dict[str, dict[str, int]] = {}
+
+    def load_fixed(self, connection: psycopg.Connection[Any]) -> None:
+        """Read the fixed lists once."""
+        if not self.fixed:
+            self.fixed = {
+                table: dict(connection.execute(sql.SQL("SELECT name, {} FROM {}").format(
+                    sql.Identifier(column), sql.Identifier(table))).fetchall())
+                for table, column in FIXED.items()
+            }  # fmt: skip
+
+    def find_small(self, connection: psycopg.Connection[Any], table: str, column: str, names: Iterable[str]) -> None:
+        """Learn the numbers of relays or apps, numbering new ones."""
+        cache = self.relays if table == "relays" else self.apps
+        missing = sorted({name for name in names if name not in cache})
+        if not missing:
+            return
+        place = {"table": sql.Identifier(table), "column": sql.Identifier(column)}
+        select = sql.SQL("SELECT name, {column} FROM {table} WHERE name = ANY(%s)").format(**place)
+        cache |= dict(connection.execute(select, [missing]).fetchall())
+        if any(name not in cache for name in missing):
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+            cache |= dict(connection.execute(select, [[*missing, OTHER_NAME]]).fetchall())
+            top = connection.execute(
+                sql.SQL("SELECT coalesce(max({column}), 0) FROM {table}").format(**place)
+            ).fetchone()
+            number = int(top[0]) if top else 0
+            insert = sql.SQL("INSERT INTO {table} ({column}, name) VALUES (%s, %s)").format(**place)
+            for name in missing:
+                if name in cache:
+                    continue
+                if number >= MOST_SMALL_NAMES and OTHER_NAME in cache:
+                    cache[name] = cache[OTHER_NAME]
+                    continue
+                stored = name if number < MOST_SMALL_NAMES else OTHER_NAME
+                number += 1
+                connection.execute(insert, [number, stored])
+                cache[stored] = cache[name] = number
+
+    def find_clients(self, connection: psycopg.Connection[Any], seen: Mapping[str, tuple[int, int]]) -> set[str]:
+        """Learn the numbers of clients, numbering new ones; returns the new ones.
+
+        `seen` gives for each client its first and last time in this write, in microseconds since the Unix epoch.
+        """
+        if len(self.clients) > MOST_CACHED:
+            self.clients.clear()
+        missing = sorted(name for name in seen if name not in self.clients)
+        if not missing:
+            return set()
+        select = "SELECT client_id, client_no FROM clients WHERE client_id = ANY(%s)"
+        self.clients |= dict(connection.execute(select, [missing]).fetchall())
+        unknown = [name for name in missing if name not in self.clients]
+        if not unknown:
+            return set()
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+        self.clients |= dict(connection.execute(select, [unknown]).fetchall())
+        new = [name for name in unknown if name not in self.clients]
+        made = connection.execute(
+            """INSERT INTO clients (client_no, client_id, first_seen, last_seen)
+               SELECT (SELECT coalesce(max(client_no), -1) FROM clients) + place, name,
+                      timestamptz 'epoch' + first * interval '1 us', timestamptz 'epoch' + last * interval '1 us'
+               FROM unnest(%s::text[], %s::bigint[], %s::bigint[]) WITH ORDINALITY AS new (name, first, last, place)
+               RETURNING client_id, client_no""",
+            [new, [seen[name][0] for name in new], [seen[name][1] for name in new]],
+        )
+        self.clients |= dict(made.fetchall())
+        return set(new)
+
+    def note_identities(self, connection: psycopg.Connection[Any], identities: Mapping[int, str]) -> None:
+        """Record what names these clients (pubkey, key, address), where it is news."""
+        news = {number: kind for number, kind in identities.items() if self.identities.get(number) != kind}
+        if not news:
+            return
+        numbers = sorted(news)
+        # Locked in the order of the fold, so that the two never wait for each other in a circle.
+        connection.execute("SELECT 1 FROM clients WHERE client_no = ANY(%s) ORDER BY client_no FOR UPDATE", [numbers])
+        connection.execute(
+            "UPDATE clients SET identity = news.kind FROM unnest(%s::integer[], %s::text[]) AS news (number, kind)"
+            " WHERE client_no = news.number AND identity <> news.kind",
+            [numbers, [news[number] for number in numbers]],
+        )
+        if len(self.identities) > MOST_CACHED:
+            self.identities.clear()
+        self.identities |= news
