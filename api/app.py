@@ -15,6 +15,7 @@ from api.payload import MetaOut, data_out, meta_out
 from api.security import RequestContext, relay_wide
 from core.accounts.tokens import Principal
 from core.reports import realtime
+from core.reports.realtime import WINDOWS
 from core.settings import Settings
 from core.storage.database import Database
 
@@ -81,7 +82,10 @@ def create_app(database: Database, settings: Settings) -> FastAPI:
     def dashboard_realtime(
         request: Request,
         caller: Annotated[Principal, Depends(relay_wide)],
-        window: Annotated[Literal[60, 300, 900], Query(description="Seconds that charts and breakdowns cover")] = 300,
+        window: Annotated[
+            int,
+            Query(description="Seconds that charts and breakdowns cover", json_schema_extra={"enum": list(WINDOWS)}),
+        ] = 300,
     ) -> RealtimeOut:
         """What happens right now: connections, rates, response times, event types, latest errors, the host."""
         result = realtime(database, now=datetime.now(UTC), window=window, time_zone=settings.time_zone)

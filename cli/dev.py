@@ -13,7 +13,7 @@ from cli.processes import Child, Processes, module
 from core.accounts.users import ensure_admin
 from core.exceptions import RelayAnalyticsError
 from core.settings import Settings, get_settings
-from core.storage.database import open_database, stop_embedded
+from core.storage.database import Database, embedded_server, open_database
 from core.storage.migrate import migrate
 
 
@@ -49,11 +49,25 @@ def dev() -> None:
     try:
         processes.run()
     finally:
-        stop_embedded(settings)
+        _stop_embedded(settings, database)
+
+
+def _stop_embedded(settings: Settings, database: Database) -> None:
+    """Stop the embedded server, unless something else (a notebook, a second part) still uses it."""
+    if settings.database_url is not None:
+        return
+    with database.connect() as connection:
+        others = connection.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        ).fetchone()
+    if others and others[0]:
+        typer.echo(f"The embedded database keeps running: {others[0]} other connections use it.")
+    else:
+        embedded_server(settings).stop()
 
 
 def _children(settings: Settings, demo: bool) -> list[Child]:
-    environment = {"DEMO": settings.demo}
+    environment: dict[str, str] = {"DEMO": settings.demo}
     if not demo:
         return [
             Child("ingest", module("ingest"), environment),

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from cli.database import Demo, opened
 from core.accounts import tokens
+from core.exceptions import InvalidTokenError
 
 app = typer.Typer(no_args_is_help=True, help="API tokens: create, list, revoke.")
 
@@ -59,5 +60,5 @@ def revoke(token_id: Annotated[str, typer.Argument(help="The id from `token list
     """Revoke a token from this moment on."""
     with opened(demo) as database:
         if not tokens.revoke(database, token_id, datetime.now(UTC)):
-            raise typer.Exit(typer.echo(f"No valid token with the id {token_id}.", err=True) or 1)
+            raise InvalidTokenError(f"There is no valid token with the id {token_id}.")
         typer.echo(f"Token {token_id} is revoked.")

@@ -48,7 +48,8 @@ def test_numbers_are_those_of_the_report(client: TestClient, token: str, databas
     events = [Event(second * 1_000_000, "addr:1", "REQ", "ok", response_time_ms=12.0, bytes_in=50, bytes_out=500)] * 3
     events.append(Event(second * 1_000_000, "addr:2", "EVENT", "rejected", "rate-limited", 3.0, bytes_in=300, kind=1))
     sample = Sample(second * 1_000_000, 0, 2, 3, 1, 0, 4, 9, 350, 1500, cpu_percent=12.5)
-    BatchWriter(database).write([Batch("test", 1, "relay.test", events, [], [], [sample])])
+    with BatchWriter(database) as writer:
+        writer.write([Batch("test", 1, "relay.test", events, [], [], [sample])])
     body = client.get(PATH, params={"window": 60}, headers=bearer(token)).json()
     summary = body["data"]["summary"][0]
     assert summary["active_connections"] == 2
@@ -103,17 +104,21 @@ def test_truncated_expired_and_revoked_tokens_are_401(client: TestClient, token:
 
 def test_a_client_may_not_see_the_whole_relay(client: TestClient, database: Database) -> None:
     now = datetime.now(UTC)
-    users.create(database, "customer", "a long password", now, role="client", client_id="addr:1")
+    users.add(database, "customer", "a long password", now, role="client", client_id="addr:1")
     response = client.get(PATH, headers=bearer(tokens.issue(database, "customer", now)))
     assert response.status_code == 403
     assert "its own" in problem_of(response)["detail"]
 
 
-@pytest.mark.parametrize("window", ["61", "-1", "abc", "99999999999999999999"])
-def test_another_window_is_422_and_says_what_is_possible(client: TestClient, token: str, window: str) -> None:
+@pytest.mark.parametrize(
+    ("window", "says"), [("61", "60, 300, 900"), ("-1", "60, 300, 900"), ("9" * 30, "60, 300, 900"), ("abc", "integer")]
+)
+def test_another_window_is_422_and_says_what_is_possible(
+    client: TestClient, token: str, window: str, says: str
+) -> None:
     response = client.get(PATH, params={"window": window}, headers=bearer(token))
     assert response.status_code == 422
-    assert "60, 300 or 900" in problem_of(response)["detail"]
+    assert says in problem_of(response)["detail"]
 
 
 def test_a_database_that_is_away_is_503() -> None:
