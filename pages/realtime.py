@@ -28,7 +28,6 @@ with (
         "Window",
         list(WINDOWS),
         default="5m",
-        format_func=lambda name: realtime_cards.window_name(WINDOWS[name]),
         required=True,
         key="window",
         bind="query-params",
