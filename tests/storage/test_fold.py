@@ -1,0 +1,222 @@
+"""Roll-ups: the same whatever the order of input, before and after the fold, and after retention."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from core.records import Event
+from core.storage import partitions
+from core.storage.database import Database
+from core.storage.fold import fold
+from core.storage.rollups import ROLLUPS, both_sql, total_sql
+from core.storage.verify import verify
+from core.storage.writer import BatchWriter
+from tests.support import servers
+from tests.support.records import NOON, batch, event
+
+DAY = timedelta(days=1)
+Totals = dict[str, list[tuple[Any, ...]]]
+
+
+def totals(database: Database, *, raw_names: bool = False) -> Totals:
+    """Every roll-up as reports see it, by client name (numbers depend on who came first)."""
+    found = {}
+    with database.borrow() as connection:
+        for rollup in ROLLUPS:
+            sums = ", ".join(total_sql(measure) for measure in rollup.measures)
+            keys = ", ".join("client_id" if key == "client_no" else key for key in rollup.key_columns)
+            joined = f"({both_sql(rollup)}) parts" + (
+                " JOIN clients USING (client_no)" if "client_no" in rollup.keys else ""
+            )
+            statement = f"SELECT {keys}, {sums} FROM {joined} GROUP BY {keys} ORDER BY {keys}"
+            found[rollup.name] = connection.execute(statement.encode()).fetchall()
+        found["seen"] = connection.execute(
+            "SELECT client_id, first_seen, last_seen FROM clients_seen ORDER BY 1"
+        ).fetchall()
+    return found
+
+
+def deltas(database: Database) -> int:
+    return sum(int(database.read(f"SELECT count(*) AS n FROM {rollup.delta}")["n"].iloc[0]) for rollup in ROLLUPS)
+
+
+def write(database: Database, *events: Event, sequence: int = 1) -> None:
+    with BatchWriter(database) as writer:
+        assert writer.write([batch(events, sequence=sequence)]).stored
+
+
+def active(database: Database, start: date, end: date) -> int:
+    """Distinct clients of the closed days [start, end)."""
+    found = database.read(
+        "SELECT coalesce(sum(n), 0)::bigint AS n FROM ("
+        " SELECT bit_count(bit_or(bits)) AS n FROM active_day WHERE day >= %s AND day < %s GROUP BY chunk) chunks",
+        [start, end],
+    )
+    return int(found["n"].iloc[0])
+
+
+events = st.lists(
+    st.builds(
+        event,
+        st.integers(-90_000_000, 90_000_000).map(lambda ms: NOON + timedelta(milliseconds=ms)),
+        st.sampled_from(["alice", "bob", "carol"]),
+        event_type=st.sampled_from(["EVENT", "REQ", "CLOSE"]),
+        outcome=st.sampled_from(["ok", "duplicate", "rejected", "unanswered"]),
+        error_code=st.sampled_from([None, "blocked", "unanswered"]),
+        response_time_ms=st.none() | st.floats(0, 100_000),
+        kind=st.none() | st.integers(0, 65535),
+        bytes_in=st.integers(0, 2**40),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(events=events, data=st.data())
+def test_shuffling_splitting_repeating_and_folding_change_nothing(
+    server_dsn: str, events: list[Event], data: st.DataObject
+) -> None:
+    with servers.fresh_database(server_dsn) as whole, servers.fresh_database(server_dsn) as parts:
+        write(whole, *events)
+        shuffled = data.draw(st.permutations(events))
+        cut = data.draw(st.integers(0, len(events)))
+        batches = [batch(shuffled[:cut], sequence=2), batch(shuffled[cut:], sequence=1)]
+        with BatchWriter(parts) as writer:
+            for one in [*batches, *batches]:
+                writer.write([one])
+                if data.draw(st.booleans()):
+                    fold(parts, NOON - 2 * DAY)
+        assert totals(parts) == totals(whole)
+        assert verify(parts) == verify(whole) == []
+
+
+def test_a_fold_changes_no_total_and_a_second_one_nothing(any_database: Database) -> None:
+    write(
+        any_database,
+        *(event(NOON + timedelta(seconds=n), f"client {n % 3}", response_time_ms=n / 7) for n in range(50)),
+    )
+    before = totals(any_database)
+    assert deltas(any_database) > 0
+    first = fold(any_database, NOON)
+    assert first.folded
+    assert first.moved["client_day"] == 3
+    assert deltas(any_database) == 0
+    assert totals(any_database) == before
+    assert sum(fold(any_database, NOON).moved.values()) == 0
+    assert totals(any_database) == before
+    assert verify(any_database) == []
+
+
+def test_only_one_process_folds_at_a_time(database: Database) -> None:
+    with database.connect() as other:
+        other.execute("SELECT pg_advisory_lock(7130003)")
+        assert not fold(database, NOON).folded
+    assert fold(database, NOON).folded
+
+
+def test_short_lived_rollups_are_pruned_and_still_verified(database: Database) -> None:
+    write(database, event(NOON - timedelta(hours=3), response_time_ms=5), event(NOON, response_time_ms=5))
+    result = fold(database, NOON)
+    assert result.pruned == 2
+    assert len(database.read("SELECT * FROM traffic_second")) == 1
+    assert verify(database) == []
+
+
+def test_first_and_last_seen_follow_late_rows(database: Database) -> None:
+    write(database, event(NOON))
+    write(database, event(NOON - DAY), event(NOON + DAY), sequence=2)
+    fold(database, NOON)
+    write(database, event(NOON - 2 * DAY), sequence=3)
+    assert totals(database)["seen"] == [("alice", NOON - 2 * DAY, NOON + DAY)]
+    fold(database, NOON)
+    seen = database.read("SELECT first_seen, last_seen FROM clients").iloc[0]
+    assert (seen["first_seen"], seen["last_seen"]) == (NOON - 2 * DAY, NOON + DAY)
+
+
+def test_active_days_count_distinct_clients_of_closed_days(any_database: Database) -> None:
+    write(any_database, event(NOON - 2 * DAY, "alice"), event(NOON - DAY, "alice"), event(NOON - DAY, "bob"))
+    write(any_database, event(NOON, "carol"), sequence=2)
+    today = NOON.date()
+    result = fold(any_database, NOON)
+    assert result.days == (today - 2 * DAY, today - DAY), "today is not closed"
+    assert active(any_database, today - 2 * DAY, today + DAY) == 2
+    assert active(any_database, today - 2 * DAY, today - DAY) == 1
+    assert fold(any_database, NOON).days == ()
+    write(any_database, event(NOON - 2 * DAY, "dora"), sequence=3)
+    assert fold(any_database, NOON).days == (today - 2 * DAY,), "a late row rebuilds its day"
+    assert active(any_database, today - 2 * DAY, today - DAY) == 2
+    assert fold(any_database, NOON + DAY).days == (today,)
+    assert active(any_database, today - 2 * DAY, today + DAY) == 4
+    assert verify(any_database) == []
+
+
+def test_active_days_reach_beyond_one_chunk(database: Database) -> None:
+    with database.borrow() as connection:
+        connection.execute(
+            "INSERT INTO clients SELECT n, 'old ' || n, 'address', NULL, now(), now()"
+            " FROM unnest(ARRAY[0, 65535, 65536, 200000]) AS n"
+        )
+    old = [event(NOON - DAY, f"old {n}") for n in (0, 65535, 65536, 200000)]
+    write(database, *old, event(NOON - DAY, "new"))
+    fold(database, NOON)
+    assert database.read("SELECT chunk FROM active_day ORDER BY 1")["chunk"].tolist() == [0, 1, 3]
+    assert active(database, NOON.date() - DAY, NOON.date()) == 5
+    assert verify(database) == []
+
+
+def test_verify_names_a_corrupted_rollup(database: Database) -> None:
+    write(database, event(NOON - DAY, response_time_ms=5), event(NOON - DAY, "bob"))
+    fold(database, NOON)
+    assert verify(database) == []
+    with database.borrow() as connection:
+        connection.execute("UPDATE traffic_hour SET bytes_in = bytes_in + 1")
+        connection.execute("DELETE FROM latency_day")
+        connection.execute("UPDATE active_day SET bits = set_bit(bits, 77, 1)")
+    found = {difference.rollup: difference for difference in verify(database)}
+    assert set(found) == {"traffic_hour", "latency_day", "active_day"}
+    assert found["traffic_hour"].values == {"bytes_in": (201, 200)}
+    assert found["latency_day"].values == {"n": (None, 1)}
+    assert verify(database, start=NOON, end=NOON + DAY) == []
+
+
+def test_retention_drops_raw_rows_and_keeps_rollups(any_database: Database) -> None:
+    write(any_database, *(event(NOON - n * DAY, response_time_ms=3) for n in range(6)))
+    partitions.ensure(any_database, NOON, before=3)
+    fold(any_database, NOON)
+    before = totals(any_database)
+    partitions.drop_before(any_database, NOON - 2 * DAY)
+    left = any_database.read('SELECT "timestamp" FROM traffic_events ORDER BY 1')["timestamp"]
+    assert [moment.to_pydatetime() for moment in left] == [NOON - 2 * DAY, NOON - DAY, NOON]
+    assert totals(any_database) == before
+    assert verify(any_database) == []
+
+
+def test_days_get_partitions_without_losing_what_default_held(database: Database) -> None:
+    write(database, event(NOON), event(NOON + 9 * DAY), event(datetime(2001, 1, 1, tzinfo=UTC)))
+
+    def lying_in() -> dict[str, int]:
+        found = database.read(
+            "SELECT tableoid::regclass::text AS part, count(*) AS n FROM traffic_events_raw GROUP BY 1"
+        )
+        return dict(zip(found["part"], found["n"], strict=True))
+
+    assert lying_in() == {"traffic_events_raw_default": 3}
+    assert partitions.ensure(database, NOON, before=0, after=0) == len(partitions.TABLES)
+    assert lying_in() == {"traffic_events_raw_default": 2, "traffic_events_raw_20260310": 1}
+    assert partitions.ensure(database, NOON, before=0, after=0) == 0
+    assert partitions.adopt(database, rows=1) == 2
+    assert "traffic_events_raw_default" not in lying_in()
+    write(database, event(NOON), sequence=2)
+    assert lying_in()["traffic_events_raw_20260310"] == 2
+    assert verify(database) == []
+
+
+def test_an_import_of_many_rows_makes_its_days(database: Database) -> None:
+    write(database, *[event(NOON - 30 * DAY)] * partitions.ADOPT_ROWS)
+    with database.borrow() as connection:
+        assert partitions.existing(connection, "traffic_events_raw") == {NOON.date() - 30 * DAY}
