@@ -111,6 +111,11 @@ class Recorder:
             self._hand_over()
         return True
 
+    @property
+    def failing(self) -> bool:
+        """Whether the spool refused the last batch."""
+        return self._failing
+
     def start(self) -> None:
         """Begins to hand batches over, every flush interval."""
         self._tick()

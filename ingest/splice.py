@@ -72,8 +72,8 @@ class Side(asyncio.Protocol):
         """Passes the half-close on. Two half-closed sides are closed; one is only for as long as something moves."""
         self.ended = True
         other = self.other
-        if other is None or other.transport is None or other.ended:
-            return False  # connection_lost closes the other
+        if other is None or other.transport is None or other.ended or self._is_tls():
+            return False  # connection_lost closes the other; TLS knows no half-close
         if other.transport.can_write_eof():
             try:
                 other.transport.write_eof()
@@ -81,6 +81,9 @@ class Side(asyncio.Protocol):
                 return False
         self._linger(other, other.received)
         return True
+
+    def _is_tls(self) -> bool:
+        return self.transport is not None and self.transport.get_extra_info("ssl_object") is not None
 
     def _linger(self, other: Side, received: int) -> None:
         asyncio.get_running_loop().call_later(LINGER_SECONDS, self._end_linger, other, received)

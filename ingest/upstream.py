@@ -5,10 +5,16 @@ from __future__ import annotations
 import asyncio
 import ssl
 from dataclasses import dataclass
+from functools import cache
 from typing import Self
 from urllib.parse import urlsplit
 
 from ingest.http_head import with_header, with_target
+
+
+@cache
+def _tls_context() -> ssl.SSLContext:
+    return ssl.create_default_context()  # reads the certificates of the system: once is enough
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +66,7 @@ class Upstream:
 
     async def connect(self, protocol: asyncio.Protocol, seconds: float) -> None:
         """Connects the protocol. Raises OSError (TimeoutError, ssl.SSLError among them) when the relay is not there."""
-        context = ssl.create_default_context() if self.tls else None
+        context = _tls_context() if self.tls else None
         async with asyncio.timeout(seconds):
             await asyncio.get_running_loop().create_connection(
                 lambda: protocol,

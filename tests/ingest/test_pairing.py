@@ -328,7 +328,9 @@ def test_a_shape_tells_queries_apart_but_not_what_they_ask_for() -> None:
 
 ids = st.sampled_from([ID, OTHER_ID, "", "?"])
 subs = st.sampled_from(["a", "b", "c"])
-anything = st.one_of(st.none(), st.integers(), st.text(max_size=5), st.just({}), st.lists(st.integers(), max_size=2))
+anything: st.SearchStrategy[Any] = st.one_of(
+    st.none(), st.integers(), st.text(max_size=5), st.just({}), st.lists(st.integers(), max_size=2)
+)
 spoken = st.one_of(
     st.tuples(st.just("client"), st.just("EVENT"), st.builds(event, ids)),
     st.tuples(st.just("client"), st.just("AUTH"), st.builds(event, ids)),

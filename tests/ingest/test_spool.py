@@ -1,0 +1,159 @@
+"""The spool: nothing that was appended is lost, no sequence comes twice, and a bad disk does not stop the tap."""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import itertools
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from core.exceptions import SpoolFullError
+from core.records import Batch, Event
+from ingest.recorder import Recorder, SpoolKeeper
+from ingest.spool import Spool
+
+ROOM = 1 << 24
+
+
+def batch(*names: str) -> Batch:
+    return Batch("", 0, "relay", [event(name) for name in names], [], [], [])
+
+
+def event(name: str) -> Event:
+    return Event(timestamp=1, client=name, event_type="REQ", outcome="ok")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "spool" / "tap-0.spool"
+
+
+def test_batches_are_read_in_order_until_they_are_acknowledged(path: Path) -> None:
+    with Spool(path, ROOM) as spool:
+        assert [spool.append(batch(name)) for name in "abc"] == [1, 2, 3]
+        assert [(each.sequence, each.events[0].client) for each in spool.read()] == [(1, "a"), (2, "b"), (3, "c")]
+        assert [each.sequence for each in spool.read(after=1, limit=1)] == [2]
+        spool.acknowledge(2)
+        assert [each.sequence for each in spool.read()] == [3]
+
+
+def test_sequences_grow_after_a_restart_and_after_it_was_emptied(path: Path) -> None:
+    with Spool(path, ROOM) as spool:
+        name = spool.id
+        last = [spool.append(batch("a")) for _ in range(3)][-1]
+        spool.acknowledge(last)
+    with Spool(path, ROOM) as spool:
+        assert spool.is_empty()
+        assert spool.append(batch("b")) == last + 1
+        assert spool.id == name
+
+
+def test_every_spool_has_a_name_of_its_own(tmp_path: Path) -> None:
+    with Spool(tmp_path / "a.spool", ROOM) as one, Spool(tmp_path / "b.spool", ROOM) as two:
+        assert one.id != two.id
+
+
+def test_a_full_spool_says_so_and_takes_batches_again_when_there_is_room(path: Path) -> None:
+    with Spool(path, 1 << 20) as spool:
+        large = batch(*("x" * 1000 for _ in range(100)))
+        fill = itertools.repeat(large, 100)
+        with pytest.raises(SpoolFullError):
+            collections.deque(map(spool.append, fill))
+        kept = len(spool.read())
+        assert 5 < kept < 11
+        spool.acknowledge(10_000)
+        assert spool.append(large) == kept + 1
+
+
+def test_what_was_appended_survives_kill_9(path: Path) -> None:
+    program = (
+        "import sys\nfrom pathlib import Path\nfrom ingest.spool import Spool\nfrom core.records import Batch\n"
+        "spool = Spool(Path(sys.argv[1]), 1 << 24)\n"
+        "while True:\n    print(spool.append(Batch('', 0, 'relay', [], [], [], [])), flush=True)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program, str(path)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        said = [int(process.stdout.readline()) for _ in range(20)]
+        os.kill(process.pid, signal.SIGKILL)
+        said += [int(line) for line in process.stdout if line.endswith("\n")]
+    with Spool(path, ROOM) as spool:
+        kept = [each.sequence for each in spool.read(limit=100_000)]
+    assert kept[: len(said)] == said
+    assert kept == list(range(1, len(kept) + 1))
+
+
+def recorder(path: Path, *, max_records: int = 1000, max_bytes: int = ROOM) -> Recorder:
+    return Recorder(SpoolKeeper(path, max_bytes, "relay", 0), "relay", 0.01, max_records=max_records)
+
+
+async def test_records_reach_the_spool_under_the_source_of_the_spool(path: Path) -> None:
+    records = recorder(path)
+    records.start()
+    records.event(event("a"))
+    await records.stop()
+    with Spool(path, ROOM) as spool:
+        (kept,) = spool.read()
+        assert (kept.source, kept.relay) == (f"tap:relay:0:{spool.id}", "relay")
+        assert [each.client for each in kept.events] == ["a"]
+
+
+async def test_what_does_not_fit_into_memory_is_dropped_and_counted(path: Path) -> None:
+    records = recorder(path, max_records=10)
+    for number in range(25):
+        records.event(event(str(number)))
+    await records.stop()
+    assert records.dropped == 15
+    with Spool(path, ROOM) as spool:
+        assert [each.client for kept in spool.read() for each in kept.events] == [str(number) for number in range(10)]
+
+
+async def test_what_a_full_spool_does_not_take_is_counted(path: Path) -> None:
+    records = recorder(path, max_bytes=1024)
+    records.event(event("a"))
+    await records.stop()
+    assert records.dropped == 1
+
+
+@pytest.fixture
+def damaged(path: Path) -> Path:
+    path.parent.mkdir()
+    path.write_bytes(b"this is no database " * 1000)
+    return path
+
+
+async def test_a_damaged_spool_is_set_aside(damaged: Path) -> None:
+    path = damaged
+    records = recorder(path)
+    records.event(event("a"))
+    await records.stop()
+    assert records.dropped == 0
+    with Spool(path, ROOM) as spool:
+        assert len(spool.read()) == 1
+    assert [each.read_bytes()[:7] for each in path.parent.glob("*.corrupt")] == [b"this is"]
+
+
+@pytest.fixture
+def blocked(path: Path) -> Path:
+    path.parent.write_text("a file where the directory should be")
+    return path
+
+
+async def test_records_wait_for_a_spool_that_cannot_be_opened(blocked: Path) -> None:
+    path = blocked
+    records = recorder(path)
+    records.start()
+    records.event(event("a"))
+    while not records.failing:  # noqa: ASYNC110 - a thread says so
+        await asyncio.sleep(0.01)
+    path.parent.unlink()
+    records.event(event("b"))
+    await records.stop()
+    assert records.dropped == 0
+    with Spool(path, ROOM) as spool:
+        assert [each.client for kept in spool.read() for each in kept.events] == ["a", "b"]

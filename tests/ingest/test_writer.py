@@ -1,0 +1,162 @@
+"""From the spool into the database: exactly once, through crashes of the writer and outages of the database."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from core.exceptions import DatabaseUnavailableError
+from core.records import Batch, Event
+from core.settings import ROOT, Settings
+from core.storage.database import Database
+from ingest.spool import Spool, spool_path
+from ingest.writer import Writer
+from tests.ingest.conftest import MakeSettings
+
+DEADLINE = 60.0
+NOW = int(datetime.now(UTC).timestamp() * 1e6)
+
+
+@pytest.fixture
+def settings(make_settings: MakeSettings, database: Database) -> Settings:
+    return make_settings("ws://relay.invalid", database_url=database.dsn)
+
+
+@pytest.fixture
+def spool(settings: Settings):  # type: ignore[no-untyped-def]
+    with Spool(spool_path(settings, 0), settings.spool_max_bytes) as opened:
+        yield opened
+
+
+def append(spool: Spool, batches: int, rows: int = 10) -> None:
+    for number in range(batches):
+        events = [Event(NOW + number, f"client {number % 7}", "REQ", "ok", connection=row) for row in range(rows)]
+        spool.append(Batch(f"tap:relay:0:{spool.id}", 0, "relay", events, [], [], []))
+
+
+def stored(database: Database) -> int:
+    with database.connect() as connection:
+        row = connection.execute("SELECT count(*) FROM traffic_events_raw").fetchone()
+        assert row is not None
+        return int(row[0])
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + DEADLINE
+    while not condition():
+        assert time.monotonic() < deadline, "still waiting"
+        time.sleep(0.02)
+
+
+def test_what_the_spool_holds_is_stored_and_then_forgotten(
+    settings: Settings, database: Database, spool: Spool
+) -> None:
+    append(spool, 3)
+    writer = Writer(settings, lambda _: database)
+    assert writer.step() == 3
+    assert writer.step() == 0
+    writer.close()
+    assert stored(database) == 30
+    assert spool.is_empty()
+
+
+def test_nothing_is_acknowledged_before_it_is_stored(settings: Settings, database: Database, spool: Spool) -> None:
+    append(spool, 3)
+
+    def unreachable(_: Settings) -> Database:
+        raise DatabaseUnavailableError
+
+    writer = Writer(settings, unreachable)
+    with pytest.raises(DatabaseUnavailableError):
+        writer.step()
+    writer.close()
+    assert len(spool.read()) == 3
+
+
+def test_a_batch_that_was_stored_but_not_acknowledged_is_stored_once(
+    settings: Settings, database: Database, spool: Spool
+) -> None:
+    append(spool, 2)
+    kept = spool.read()
+    writer = Writer(settings, lambda _: database)
+    writer.step()
+    with psycopg.connect(database.dsn) as connection:
+        assert connection.execute("SELECT count(*) FROM batches").fetchone() == (2,)
+    restored = Spool(spool.path, settings.spool_max_bytes)
+    for batch in kept:  # as after a crash between commit and acknowledgement
+        restored._db.execute("INSERT INTO batches VALUES (?, ?)", (batch.sequence, _encoded(batch)))
+    restored.close()
+    assert writer.step() == 2
+    writer.close()
+    assert stored(database) == 20
+    assert spool.is_empty()
+
+
+def _encoded(batch: Batch) -> bytes:
+    from core.records import encode_batch
+
+    return encode_batch(batch)
+
+
+def test_the_writer_outlives_an_outage_of_the_database(settings: Settings, database: Database, spool: Spool) -> None:
+    stop = threading.Event()
+    thread = threading.Thread(target=Writer(settings).run, args=(stop,))
+    thread.start()
+    try:
+        append(spool, 1)
+        until(lambda: stored(database) == 10)
+        name = sql.Identifier(database.name)
+        server = database.dsn.rsplit("/", 1)[0] + "/postgres"
+        with psycopg.connect(server, autocommit=True) as connection:
+            connection.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(name))
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [database.name]
+            )
+            append(spool, 5)
+            connection.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true").format(name))
+        until(lambda: stored(database) == 60)
+        until(spool.is_empty)
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_a_writer_killed_again_and_again_loses_and_doubles_nothing(
+    settings: Settings, database: Database, spool: Spool
+) -> None:
+    environment = {
+        **os.environ,
+        "DATABASE_URL": database.dsn,
+        "DATA_DIR": str(settings.data_dir),
+        "DEMO": "off",
+        "RELAY_URL": "",
+    }
+    batches = 400
+    append(spool, batches // 2, rows=20)
+    seen = 0
+    for _ in range(2):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "ingest", "writer"], cwd=ROOT, env=environment, stderr=subprocess.DEVNULL
+        )
+        until(lambda seen=seen: stored(database) > seen)  # type: ignore[misc]
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        seen = stored(database)
+        append(spool, batches // 6, rows=20)
+    total = 20 * (batches // 2 + 2 * (batches // 6))
+    writer = Writer(settings, lambda _: database)
+    while writer.step():
+        pass
+    writer.close()
+    assert spool.is_empty()
+    assert stored(database) == total
