@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from itertools import groupby
 
@@ -18,9 +18,19 @@ SEED = 21
 
 
 def history(
-    until: datetime, *, days: int = DAYS, messages: int = MESSAGES, clients: int = CLIENTS, seed: int = SEED
+    until: datetime,
+    *,
+    days: int = DAYS,
+    messages: int = MESSAGES,
+    clients: int = CLIENTS,
+    seed: int = SEED,
+    stored: Collection[int] = (),
 ) -> Iterator[list[Batch]]:
-    """The batches of each UTC day, newest day first; nothing is as late as `until`. Equal arguments, equal batches."""
+    """The batches of each UTC day, newest day first; nothing is as late as `until`. Equal arguments, equal batches.
+
+    `stored` are sequences (numbers of hours) to leave out.
+    """
     population = Population(until, days, clients, seed)
-    for _, day in groupby(hours(until, days, messages), key=lambda hour: hour.start.date()):
+    missing = (hour for hour in hours(until, days, messages) if hour.number not in stored)
+    for _, day in groupby(missing, key=lambda hour: hour.start.date()):
         yield [batch_of(hour, population, seed) for hour in day]

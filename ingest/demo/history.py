@@ -20,6 +20,7 @@ from core.storage.database import open_database
 from core.storage.migrate import migrate
 from core.storage.writer import BatchWriter
 from ingest.demo.days import DAYS, MESSAGES, SEED, history
+from ingest.demo.rows import SOURCE
 
 log = structlog.get_logger()
 
@@ -29,15 +30,21 @@ class NotTheDemoError(RelayAnalyticsError):
 
 
 def fill(database: Database, until: datetime, *, days: int = DAYS, messages: int = MESSAGES, seed: int = SEED) -> int:
-    """Stores the history and returns the number of events generated. Raises NotTheDemoError for a real database."""
+    """Stores the history and returns the number of events stored. Raises NotTheDemoError for a real database."""
     if not database.demo:
         raise NotTheDemoError
-    writer = BatchWriter(database)
     events = 0
-    for batches in history(until, days=days, messages=messages, seed=seed):
-        writer.write(batches)
-        events += sum(len(batch.events) for batch in batches)
+    with BatchWriter(database) as writer:
+        for batches in history(until, days=days, messages=messages, seed=seed, stored=_stored(database)):
+            events += writer.write(batches).events
     return events
+
+
+def _stored(database: Database) -> set[int]:
+    """The hours that the database has already."""
+    with database.connect(autocommit=True) as connection:
+        rows = connection.execute("SELECT sequence FROM batches WHERE source = %s", [SOURCE])
+        return {sequence for (sequence,) in rows}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

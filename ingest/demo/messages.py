@@ -130,7 +130,7 @@ class Conversation:
     def _tags(self, person: Person, kind: int) -> list[list[str]]:
         if kind == 3:
             return [["p", self.someone().pubkey] for _ in range(min(int(self.random.lognormvariate(4, 1)), 500))]
-        tags = [["client", person.app.name]] if kind == 1 else []
+        tags: list[list[str]] = []
         if kind in {1, 4, 6, 7, 1059, 9735}:
             tags.append(["p", self.someone().pubkey])
         if kind in {6, 7, 9735} and self._published:
