@@ -81,7 +81,9 @@ def types(data: Data, height: int = 190) -> alt.Chart | alt.LayerChart:
 
 def bandwidth(data: Data, height: int = 190) -> alt.Chart | alt.LayerChart:
     """Bytes per second: to clients above the axis, from clients below (`connections`)."""
-    base = alt.Chart(data).transform_calculate(received="-datum.bytes_in_per_second")
+    base = alt.Chart(data).transform_calculate(
+        received="isValid(datum.bytes_in_per_second) ? -datum.bytes_in_per_second : null"
+    )
     up = base.mark_area(color=_fade(TEAL, 0.55), line={"color": TEAL, "strokeWidth": 1.5}).encode(
         x=time_x(CLOCK), y=value_y("bytes_out_per_second:Q", BYTES_AXIS)
     )

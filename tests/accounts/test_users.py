@@ -24,7 +24,7 @@ def stored_values(database: Database) -> str:
         return "\n".join(
             str(row)
             for table in tables
-            for row in connection.execute(f"SELECT row_to_json(t)::text FROM {table} t").fetchall()  # type: ignore[arg-type]
+            for row in connection.execute(f"SELECT row_to_json(t)::text FROM {table} t").fetchall()
         )
 
 
