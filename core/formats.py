@@ -92,7 +92,7 @@ def zone_label(instant: datetime) -> str:
     return f"UTC{name}" if name[:1] in "+-" else name
 
 
-COUNT_AXIS = "replace(format(datum.value, '~s'), 'G', 'B')"
+COUNT_AXIS = "abs(datum.value) < 1 ? format(datum.value, '.2~f') : replace(format(datum.value, '~s'), 'G', 'B')"
 """Vega expression for the labels of a count axis."""
 BYTES_AXIS = (
     "datum.value == 0 ? '0' : replace(replace(format(abs(datum.value), '.3~s'), 'k', ' k'), /([MGTP])/, ' $1')"

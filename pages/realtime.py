@@ -47,7 +47,9 @@ def badge(view: View, fresh: bool) -> str:
         state, text = "away", f"Reconnecting · data of {at:%H:%M:%S} {zone}"
     elif paused:
         state, text = "paused", f"Paused · {at:%H:%M:%S} {zone}"
-    elif view.lag is not None and view.lag.total_seconds() > LAGGING:
+    elif view.lag is None:
+        state, text = "paused", "Waiting for data"
+    elif view.lag.total_seconds() > LAGGING:
         state, text = "lagging", f"{at:%H:%M:%S} {zone} · complete up to {view.meta.complete_up_to:%H:%M:%S}"
     return live_badge(state, text)
 

@@ -111,7 +111,7 @@ def connections(data: Data, height: int = 190) -> alt.Chart | alt.LayerChart:
     """Open connections, with the highest number within each step as a thin line (`connections`)."""
     base = alt.Chart(data)
     open_now = base.mark_area(color=_fade(VIOLET, 0.35), line={"color": VIOLET, "strokeWidth": 2}).encode(
-        x=time_x(CLOCK), y=value_y("active_connections:Q", COUNT_AXIS)
+        x=time_x(CLOCK), y=value_y("active_connections:Q", COUNT_AXIS, whole=True)
     )
     peak = base.mark_line(color=VIOLET, strokeWidth=1, strokeDash=[3, 3], opacity=0.7).encode(
         x="timestamp:T", y="peak_connections:Q"

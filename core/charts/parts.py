@@ -20,9 +20,10 @@ def time_x(label: str) -> alt.X:
     return x
 
 
-def value_y(field: str, labels: str, ticks: Sequence[float] | None = None, **kwargs: Any) -> alt.Y:
-    """A value axis whose labels are the Vega expression `labels`."""
-    axis = alt.Axis(labelExpr=labels) if ticks is None else alt.Axis(labelExpr=labels, values=ticks)
+def value_y(field: str, labels: str, ticks: Sequence[float] | None = None, whole: bool = False, **kwargs: Any) -> alt.Y:
+    """A value axis whose labels are the Vega expression `labels`. `whole`: no ticks between whole numbers."""
+    options: dict[str, Any] = ({"values": ticks} if ticks else {}) | ({"tickMinStep": 1} if whole else {})
+    axis = alt.Axis(labelExpr=labels, **options)
     return alt.Y(field, title=None, axis=axis, **kwargs)
 
 
