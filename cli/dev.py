@@ -76,12 +76,15 @@ def _children(settings: Settings, demo: bool) -> list[Child]:
         ]
     relay_port = _free_port()
     environment |= {"RELAY_URL": f"ws://127.0.0.1:{relay_port}", "RELAY_NAME": settings.relay_name or "demo"}
+    tap = f"ws://127.0.0.1:{settings.tap_port}"
     return [
         Child("relay", module("ingest.demo.relay", "--port", str(relay_port)), environment),
         Child("ingest", module("ingest"), environment),
         Child("api", module("api"), environment),
         Child("dashboard", module("dashboard"), environment),
-        Child("clients", module("ingest.demo.clients", "--url", f"ws://127.0.0.1:{settings.tap_port}"), environment),
+        Child(
+            "clients", module("ingest.demo.clients", "--url", tap, "--relay-url", environment["RELAY_URL"]), environment
+        ),
         Child("history", module("ingest.demo.history"), environment, once=True),
     ]
 
