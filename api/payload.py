@@ -56,8 +56,8 @@ def meta_out(report: Report, meta: Meta) -> MetaOut:
 
 
 def _plain(value: Any) -> Any:
-    """A JSON value: NaN and NaT become null, numpy scalars become Python's, instants ISO 8601."""
-    if value is None or value is pd.NaT or (isinstance(value, float) and value != value):
+    """A JSON value: NaN, NaT and NA become null, numpy scalars become Python's, instants ISO 8601."""
+    if pd.isna(value):
         return None
     if isinstance(value, datetime):
         return value.isoformat()

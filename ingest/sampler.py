@@ -35,6 +35,13 @@ def measure_host(directory: Path) -> Host:
     )
 
 
+def next_second(now: float, last: int) -> int:
+    """The whole second to wake at after the one of `last`. A sleep may end a little early, which must not sample the
+    same second twice; a clock that was set back starts anew."""
+    following = int(now) + 1
+    return last + 1 if following == last else following
+
+
 class Sampler:
     """Runs beside the observer. A sample is filed under the whole second in which it covers what happened."""
 
@@ -56,9 +63,10 @@ class Sampler:
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
+        second = 0
         while True:
             now = time.time()
-            second = int(now) + 1
+            second = next_second(now, second)
             await asyncio.sleep(second - now)
             host = Host()
             if self._worker == 0:

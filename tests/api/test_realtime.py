@@ -47,6 +47,7 @@ def test_numbers_are_those_of_the_report(client: TestClient, token: str, databas
     second = int(datetime.now(UTC).timestamp()) - 4
     events = [Event(second * 1_000_000, "addr:1", "REQ", "ok", response_time_ms=12.0, bytes_in=50, bytes_out=500)] * 3
     events.append(Event(second * 1_000_000, "addr:2", "EVENT", "rejected", "rate-limited", 3.0, bytes_in=300, kind=1))
+    events.append(Event((second - 1) * 1_000_000, "addr:2", "REQ", "rejected", "auth-required"))
     sample = Sample(second * 1_000_000, 0, 2, 3, 1, 0, 4, 9, 350, 1500, cpu_percent=12.5)
     with BatchWriter(database) as writer:
         writer.write([Batch("test", 1, "relay.test", events, [], [], [sample])])
@@ -55,9 +56,10 @@ def test_numbers_are_those_of_the_report(client: TestClient, token: str, databas
     assert summary["active_connections"] == 2
     assert summary["events_per_second"] == 4
     assert summary["cpu_percent"] == 12.5
-    assert {row["event_type"]: row["events"] for row in body["data"]["event_types"]} == {"REQ": 3, "EVENT": 1}
-    (error,) = body["data"]["latest_errors"]
-    assert (error["client_id"], error["error_code"], error["kind"]) == ("addr:2", "rate-limited", 1)
+    assert {row["event_type"]: row["events"] for row in body["data"]["event_types"]} == {"REQ": 4, "EVENT": 1}
+    refused, denied = body["data"]["latest_errors"]
+    assert (refused["client_id"], refused["error_code"], refused["kind"]) == ("addr:2", "rate-limited", 1)
+    assert (denied["event_type"], denied["kind"], denied["response_time_ms"]) == ("REQ", None, None)
 
 
 def test_every_column_is_described(client: TestClient, token: str) -> None:
