@@ -1,5 +1,6 @@
 # Relay Analytics: every command a developer needs. `make help` lists them.
 SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
@@ -20,8 +21,8 @@ setup: .venv/.ready ## Make the virtual environment from the lock file
 # uv itself: from the machine if it is there, else from the registry into .tools
 .tools/bin/uv:
 	@test -n "$(PYTHON3)" || { echo "Python 3.11 or newer is needed: apt-get install python3 python3-venv"; exit 1; }
-	@$(PYTHON3) -m venv .tools 2>/dev/null || { rm -rf .tools; $(MAKE) --no-print-directory apt PACKAGES=python3-venv && $(PYTHON3) -m venv .tools; }
-	@.tools/bin/pip install --quiet --disable-pip-version-check uv
+	@$(PYTHON3) -m venv .tools >/dev/null 2>&1 || { rm -rf .tools; $(MAKE) --no-print-directory apt PACKAGES=python3-venv && $(PYTHON3) -m venv .tools; }
+	@.tools/bin/pip install --quiet --disable-pip-version-check uv 2>/dev/null || .tools/bin/pip install uv
 
 # Debian packages that are not there yet; with sudo where we are not root
 .PHONY: apt
@@ -51,8 +52,8 @@ check: setup ## Lint, types, layers, unused dependencies
 	@$(RUN)ruff format --check --quiet . || { echo "run: ruff format ."; exit 1; }
 	@$(RUN)ruff check --quiet .
 	@$(RUN)mypy core ingest api dashboard cli tests Home.py pages
-	@$(RUN)lint-imports --no-cache | tail -4
-	@$(RUN)deptry . | tail -3
+	@$(RUN)lint-imports --no-cache 
+	@$(RUN)deptry .
 
 test: setup setup-tests ## Run every test, on real parts
 	@$(RUN)python -m pytest -n 2 --dist loadgroup $(ARGS)

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from core.settings import get_settings
-from core.storage.database import Database, open_database
+from core.settings import Settings, get_settings
+from core.storage.database import Database, embedded_server, open_database
 from core.storage.migrate import migrate
 
 Demo = Annotated[
@@ -23,9 +23,22 @@ def opened(demo: bool | None = None) -> Iterator[Database]:
     settings = get_settings()
     if demo is not None:
         settings = settings.model_copy(update={"demo": "on" if demo else "off"})
-    database = open_database(settings)
+    with server_left_as_it_was(settings):
+        database = open_database(settings)
+        try:
+            migrate(database)
+            yield database
+        finally:
+            database.close()
+
+
+@contextmanager
+def server_left_as_it_was(settings: Settings) -> Iterator[None]:
+    """An embedded server that a command had to start is stopped after it; one that was running keeps running."""
+    server = embedded_server(settings) if settings.database_url is None else None
+    started_here = server is not None and not server.is_running()
     try:
-        migrate(database)
-        yield database
+        yield
     finally:
-        database.close()
+        if server is not None and started_here:
+            server.stop()

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from cli.database import server_left_as_it_was
 from core.settings import get_settings
 from core.storage.database import drop_demo
 
@@ -17,7 +18,10 @@ def remove(yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
     """Remove all demo data: drops the demo database. Real data lives in another one and is not touched."""
     if not yes:
         typer.confirm("Drop the demo database with its users and tokens?", default=True, abort=True)
-    typer.echo("The demo data is gone." if drop_demo(get_settings()) else "There is no demo data.")
+    settings = get_settings()
+    with server_left_as_it_was(settings):
+        removed = drop_demo(settings)
+    typer.echo("The demo data is gone." if removed else "There is no demo data.")
 
 
 @app.callback()

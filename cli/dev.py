@@ -15,6 +15,7 @@ from core.exceptions import RelayAnalyticsError
 from core.settings import Settings, get_settings
 from core.storage.database import Database, embedded_server, open_database
 from core.storage.migrate import migrate
+from ingest.demo import run
 
 
 class PortTakenError(RelayAnalyticsError):
@@ -68,25 +69,21 @@ def _stop_embedded(settings: Settings, database: Database) -> None:
 
 def _children(settings: Settings, demo: bool) -> list[Child]:
     environment: dict[str, str] = {"DEMO": settings.demo}
+    parts = [Child(name, module(name), environment) for name in ("ingest", "api", "dashboard")]
     if not demo:
-        return [
-            Child("ingest", module("ingest"), environment),
-            Child("api", module("api"), environment),
-            Child("dashboard", module("dashboard"), environment),
-        ]
+        return parts
     relay_port = _free_port()
-    environment |= {"RELAY_URL": f"ws://127.0.0.1:{relay_port}", "RELAY_NAME": settings.relay_name or "demo"}
+    environment |= {"RELAY_URL": run.relay_url(relay_port), "RELAY_NAME": settings.relay_name or "demo"}
     tap = f"ws://127.0.0.1:{settings.tap_port}"
-    return [
-        Child("relay", module("ingest.demo.relay", "--port", str(relay_port)), environment),
-        Child("ingest", module("ingest"), environment),
-        Child("api", module("api"), environment),
-        Child("dashboard", module("dashboard"), environment),
-        Child(
-            "clients", module("ingest.demo.clients", "--url", tap, "--relay-url", environment["RELAY_URL"]), environment
-        ),
-        Child("history", module("ingest.demo.history"), environment, once=True),
-    ]
+    relay, clients, history = (
+        Child(command.name, command.arguments, environment, once=command.ends)
+        for command in (
+            run.relay_command(relay_port),
+            run.clients_command(tap, relay_port),
+            run.history_command(datetime.now(UTC)),
+        )
+    )
+    return [relay, *parts, clients, history]
 
 
 def _welcome(settings: Settings, demo: bool, password: str | None) -> str:

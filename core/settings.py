@@ -49,7 +49,9 @@ class Settings(BaseSettings):
     tap_host: str = Field("127.0.0.1", description="Address the tap listens on. `0.0.0.0` for all interfaces.")
     tap_port: Port = Field(7777, description="Port the tap listens on.")
     tap_max_connections: int = Field(9000, ge=1, description="Connections per tap; more are answered with 503.")
-    tap_workers: int = Field(1, ge=1, le=64, description="Processes that share the tap's port, each with its own spool.")
+    tap_workers: int = Field(
+        1, ge=1, le=64, description="Processes that share the tap's port, each with its own spool."
+    )
     tap_max_message_bytes: int = Field(
         512 * 1024, ge=1024, description="A larger message is forwarded but not read (counted as oversized)."
     )
