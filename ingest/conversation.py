@@ -15,6 +15,10 @@ DELIVERY_SECONDS = 10.0
 """Totals of a connection are recorded this often while there is something to say."""
 
 
+SAME_READ = 100_000
+"""Microseconds that timestamps of one connection may run ahead of the clock to stay in order."""
+
+
 class Conversation:
     """One connection. It starts as plain HTTP, of which only bytes are counted; `begin` makes it a WebSocket."""
 
@@ -24,6 +28,7 @@ class Conversation:
         "_delivered_at",
         "_delivered_in",
         "_delivered_out",
+        "_newest",
         "_opened_at",
         "_plain_in",
         "_plain_out",
@@ -54,6 +59,7 @@ class Conversation:
         self._apps = apps
         self._clock = clock
         self._opened_at = clock.at(now)
+        self._newest = 0
         self._delivered_at = now
         self._delivered_in = self._delivered_out = 0
         self._plain_in = self._plain_out = 0  # bytes that no reader saw
@@ -168,7 +174,14 @@ class Conversation:
         other.events = other.payload = other.notices = 0
 
     def _client_message(self, payload: bytes | None, size: int, wire: int, now: float) -> None:
-        self.pairing.client_message(payload, size, wire, now, self._clock.at(now))
+        self.pairing.client_message(payload, size, wire, now, self._in_order(self._clock.at(now)))
+
+    def _in_order(self, at: int) -> int:
+        """Messages of one read arrive at one instant; a microsecond apart they keep their order in the database."""
+        if 0 <= self._newest - at < SAME_READ:
+            at = self._newest + 1
+        self._newest = at
+        return at
 
     def _relay_message(self, payload: bytes | None, size: int, wire: int, now: float) -> None:
         self.pairing.relay_message(payload, size, wire, now)
