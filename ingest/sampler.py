@@ -53,6 +53,7 @@ class Sampler:
         self._before = Counters()
 
     def start(self) -> None:
+        self._data_dir.mkdir(parents=True, exist_ok=True)  # its file system is measured, also before a spool is made
         psutil.cpu_percent(interval=None)  # the first call only sets the mark
         self._task = asyncio.get_running_loop().create_task(self._run())
 
