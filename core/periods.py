@@ -54,9 +54,12 @@ class Period:
 
     def previous(self) -> Period:
         """The period to compare with: as long by the calendar, the same weekdays, the nearest that ends by `start`."""
+        return replace(self, start=self.before(self.start), end=self.before(self.end))
+
+    def before(self, instant: datetime) -> datetime:
+        """The same time on the clock, as long before `instant` as `previous` is before this period."""
         days = max((self.end.astimezone(self.zone).replace(tzinfo=None) - _wall(self.start, self.zone)).days, 1)
-        shift = timedelta(days=-(-days // 7) * 7)
-        return replace(self, start=_shifted(self.start, shift, self.zone), end=_shifted(self.end, shift, self.zone))
+        return _shifted(instant, timedelta(days=-(-days // 7) * 7), self.zone)
 
     def until(self, now: datetime) -> Period:
         """The part that has elapsed at `now`, at least one microsecond of it."""

@@ -1,7 +1,11 @@
-"""Every report: `from core.reports import realtime`. Calling a report runs it; its declaration has the columns."""
+"""Every report: `from core import reports; reports.traffic(start="2026-01-01", end="2026-01-31").frame`.
+
+Calling a report runs it, without further arguments on the configured database; its declaration has the columns.
+"""
 
 from core.reports.realtime import realtime
+from core.reports.traffic import traffic
 
-REPORTS = {report.name: report for report in (realtime,)}
+REPORTS = {report.name: report for report in (realtime, traffic)}
 
-__all__ = ["REPORTS", "realtime"]
+__all__ = ["REPORTS", "realtime", "traffic"]

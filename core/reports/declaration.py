@@ -8,9 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from html import escape
 from typing import Any
 
 import pandas as pd
+
+from core.reports.configured import completed
+from core.storage.database import Database
+
+SHOWN_ROWS = 20
+"""Rows of a table that a notebook shows."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +74,7 @@ class Meta:
     warnings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Result:
     """The tables of a report and what they mean. `frame` is the first table."""
 
@@ -81,8 +88,29 @@ class Result:
     def __getitem__(self, table: str) -> pd.DataFrame:
         return self.tables[table]
 
+    def __repr__(self) -> str:
+        shapes = ", ".join(f"{name} ({len(frame)} rows)" for name, frame in self.tables.items())
+        return f"<Result {self._heading}: {shapes}>"
 
-@dataclass(frozen=True)
+    def _repr_html_(self) -> str:
+        """For notebooks: what the result says of itself, then the first rows of each table."""
+        notes = "".join(f"<p>{escape(warning)}</p>" for warning in self.meta.warnings)
+        tables = "".join(
+            f"<h4>{escape(name)}</h4>{frame.to_html(max_rows=SHOWN_ROWS, index=False, border=0)}"
+            for name, frame in self.tables.items()
+        )
+        return f"<h3>{escape(self._heading)}</h3>{notes}{tables}"
+
+    @property
+    def _heading(self) -> str:
+        meta = self.meta
+        accuracy = "exact" if meta.exact else f"percentiles within {meta.error_bound or 0:.2%}"
+        demo = ", demo data" if meta.demo else ""
+        covered = f"{meta.start:%Y-%m-%d %H:%M} to {meta.end:%Y-%m-%d %H:%M} {meta.time_zone}"
+        return f"{meta.report}, {covered}, {accuracy}{demo}"
+
+
+@dataclass(frozen=True, repr=False)
 class Report:
     """A report, declared once. Calling it runs it."""
 
@@ -93,5 +121,24 @@ class Report:
     run: Callable[..., Result]
     parameters: tuple[Parameter, ...] = field(default=())
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Result:
-        return self.run(*args, **kwargs)
+    def __call__(self, database: Database | None = None, **arguments: Any) -> Result:
+        """Run it; without `database` on the configured one, without `now` at this moment.
+
+        Raises BadParameterError for a value the report cannot use, and DatabaseUnavailableError.
+        """
+        return self.run(**completed({"database": database, **arguments}))
+
+    def __repr__(self) -> str:
+        parameters = ", ".join(f"{p.name}={p.default!r}" for p in self.parameters)
+        return f"<Report {self.name}({parameters}): {self.meaning}>"
+
+    def _repr_html_(self) -> str:
+        """For notebooks: what the report takes and what its tables hold."""
+        takes = "".join(
+            f"<li><code>{p.name}={escape(repr(p.default))}</code> {escape(p.meaning)}</li>" for p in self.parameters
+        )
+        tables = "".join(
+            f"<li><code>{table.name}</code>: {escape(', '.join(table.column_names))}</li>" for table in self.tables
+        )
+        heading = f"<h3>{escape(self.title)}</h3><p>{escape(self.meaning)}</p>"
+        return f"{heading}<ul>{takes}</ul><h4>Tables</h4><ul>{tables}</ul>"

@@ -1,0 +1,31 @@
+"""What a report called without a database uses: the configured one, the clock and the configured reporting zone.
+
+The only place of `core` that reads the clock for reports; `Report.run` itself is given all three.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+from core.settings import get_settings
+from core.storage.database import Database, open_database
+from core.storage.migrate import migrate
+
+
+@cache
+def configured_database() -> Database:
+    """The database of the settings, with today's schema. Raises DatabaseUnavailableError, MigrationError."""
+    database = open_database(get_settings())
+    migrate(database)
+    return database
+
+
+def completed(arguments: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a call, with what it left out of `database`, `now` and (with the former) `time_zone`."""
+    filled = {"now": datetime.now(UTC), **arguments}
+    if filled.get("database") is None:
+        filled["database"] = configured_database()
+        filled.setdefault("time_zone", get_settings().time_zone)
+    return filled

@@ -1,0 +1,142 @@
+"""What reports over a range share: parameters → period and filters → steps of the roll-ups → what the result says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from core.exceptions import BadParameterError
+from core.periods import GRANULARITIES, Period, resolve
+from core.records import EVENT_TYPES
+from core.reports.declaration import Meta, Parameter
+from core.reports.query import Rows
+from core.storage.database import Database
+
+Day = str | date | datetime
+HOUR = timedelta(hours=1)
+LAG_WARNING = timedelta(minutes=5)
+
+START = Parameter("start", "first day, in the time zone, or an instant; required")
+END = Parameter("end", "last day, included, or the instant before which the range ends; required")
+GRANULARITY = Parameter(
+    "granularity", "width of a bucket; `auto` follows the length of the range", "auto", GRANULARITIES
+)
+TIME_ZONE = Parameter("time_zone", "IANA zone in which days, weeks and months begin", "UTC")
+EVENT_TYPE = Parameter("event_type", "only messages of this verb", None, EVENT_TYPES)
+KIND = Parameter("kind", "only EVENT messages of this Nostr kind, 0 to 65535")
+RANGE = (START, END, GRANULARITY, TIME_ZONE)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The period asked for, and the buckets that its numbers are read in."""
+
+    period: Period
+    time_zone: str
+
+    @property
+    def count(self) -> int:
+        return len(self.period.edges) - 1
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """For the queries: `edges` timestamptz[] (the first is the start, the last the end), `start`, `end`."""
+        return {"edges": self.period.edges, "start": self.period.start, "end": self.period.end}
+
+    @property
+    def index(self) -> pd.DatetimeIndex:
+        """The beginning of each bucket, in the reporting zone."""
+        return pd.DatetimeIndex(self.period.starts, tz="UTC").tz_convert(self.period.zone)
+
+    @property
+    def whole_days(self) -> bool:
+        """Whether every bucket begins and ends with a UTC day, so that daily roll-ups answer exactly."""
+        return all(edge.astimezone(UTC).hour == 0 and _whole_hour(edge) for edge in self.period.edges)
+
+    def sums(self, rows: Rows, columns: int) -> npt.NDArray[np.int64]:
+        """Sums per bucket of the last `columns` values of each row, whose first is the bucket's number; else zero."""
+        sums = np.zeros((self.count, columns), dtype=np.int64)
+        for row in rows:
+            sums[row[0]] += row[-columns:]
+        return sums
+
+
+def frame(start: Day, end: Day, granularity: str, time_zone: str) -> Frame:
+    """Raises BadParameterError for what `core.periods.resolve` refuses, and for buckets that split an hour of UTC."""
+    period = resolve(start, end, zone=time_zone, granularity=granularity)
+    uneven = next((edge for edge in period.edges if not _whole_hour(edge)), None)
+    if uneven is not None:
+        raise BadParameterError(
+            f"{uneven.astimezone(period.zone).isoformat()} is not on a whole hour of UTC, by which history is kept; "
+            "use a start and an end on one, and a time zone that is whole hours away from UTC."
+        )
+    return Frame(period, time_zone)
+
+
+def checked_event_type(event_type: str | None) -> str | None:
+    """Raises BadParameterError for a verb there is not."""
+    if event_type is not None and event_type not in EVENT_TYPES:
+        raise BadParameterError(f"event_type {event_type!r} is unknown; use one of {', '.join(EVENT_TYPES)}.")
+    return event_type
+
+
+def checked_kind(kind: int | None, event_type: str | None) -> int | None:
+    """Raises BadParameterError for a kind there is not, or with another verb than EVENT, which has none."""
+    if kind is not None and not 0 <= kind <= 65535:
+        raise BadParameterError(f"kind is {kind}; it can be 0 to 65535.")
+    if kind is not None and event_type not in (None, "EVENT"):
+        raise BadParameterError(f"only EVENT has a kind; leave out kind, or event_type {event_type}.")
+    return kind
+
+
+def meta(
+    report: str, asked: Frame, database: Database, now: datetime, newest: Rows, *, error_bound: float | None = None
+) -> Meta:
+    """What the result says of itself. `newest`: the rows of the query `newest_sample`."""
+    zone = asked.period.zone
+    complete_up_to: datetime | None = newest[0][0]
+    return Meta(
+        report=report,
+        start=asked.period.start.astimezone(zone),
+        end=asked.period.end.astimezone(zone),
+        time_zone=asked.time_zone,
+        generated_at=now,
+        complete_up_to=complete_up_to.astimezone(zone) if complete_up_to else None,
+        granularity=asked.period.granularity,
+        exact=error_bound is None,
+        error_bound=error_bound,
+        demo=database.demo,
+        warnings=_warnings(asked.period, complete_up_to, now),
+    )
+
+
+def newest_query(now: datetime) -> tuple[str, Mapping[str, Any]]:
+    return ("newest_sample", {"end": now})
+
+
+def ratio(part: npt.NDArray[np.int64], whole: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """`part / whole`, NaN where there is no whole."""
+    result = np.full(len(whole), np.nan)
+    np.divide(part, whole, out=result, where=whole != 0)
+    return result
+
+
+def _whole_hour(edge: datetime) -> bool:
+    return edge.astimezone(UTC).replace(minute=0, second=0, microsecond=0) == edge
+
+
+def _warnings(period: Period, complete_up_to: datetime | None, now: datetime) -> tuple[str, ...]:
+    found = []
+    if period.start >= now:
+        found.append("The range lies in the future: there is nothing to count yet.")
+    elif period.end > now:
+        found.append("The range reaches into the future: what comes is not counted yet.")
+    if complete_up_to is not None and complete_up_to < min(period.end, now - LAG_WARNING):
+        found.append(f"Nothing was sampled after {complete_up_to.astimezone(period.zone):%Y-%m-%d %H:%M:%S}.")
+    return tuple(found)

@@ -1,0 +1,198 @@
+"""The traffic report: client messages over time, by event type and by kind, and against the period before."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from core.periods import Period
+from core.reports import frame as framing
+from core.reports.declaration import Column, Parameter, Report, Result, Table
+from core.reports.frame import Day, Frame, ratio
+from core.reports.query import Rows, read_together
+from core.storage.database import Database
+
+MEASURES = (
+    Column("events", "client messages", "events"),
+    Column("errors", "messages with an error code", "events"),
+    Column("unanswered", "messages that got no answer in time", "events"),
+    Column("events_out", "stored events delivered in answer to REQ", "events"),
+    Column("bytes_in", "wire bytes of the messages", "bytes"),
+    Column("bytes_out", "wire bytes of their answers", "bytes"),
+)
+NAMES = [column.name for column in MEASURES]
+
+TIMELINE = Table(
+    "timeline",
+    "one row per bucket; empty ones are present with zero",
+    (Column("timestamp", "beginning of the bucket"), *MEASURES),
+)
+TYPES_OVER_TIME = Table(
+    "event_types_over_time",
+    "one row per bucket and event type that occurs in the range; empty ones are present with zero",
+    (Column("timestamp", "beginning of the bucket"), Column("event_type", "verb of the message"), MEASURES[0]),
+)
+TYPES = Table(
+    "event_types",
+    "breakdown by event type, most frequent first",
+    (Column("event_type", "verb of the message"), *MEASURES, Column("share", "part of all messages, 0 to 1")),
+)
+KINDS = Table(
+    "kinds",
+    "EVENT messages by Nostr kind, most frequent first",
+    (
+        Column("kind", "Nostr kind; null where none could be read"),
+        *(MEASURES[place] for place in (0, 1, 4, 5)),
+    ),
+)
+COMPARISON = Table(
+    "comparison",
+    "totals against the period before: as long, the same weekdays, both cut to the whole hours that have elapsed",
+    (
+        Column("measure", "name of the measure, as in the timeline"),
+        Column("current", "total of the period up to the last whole hour that has elapsed"),
+        Column("previous", "total of as much of the period before"),
+        Column("change", "relative change; null when there was nothing before"),
+        Column("previous_start", "first instant of the period before"),
+        Column("previous_end", "first instant no longer compared"),
+    ),
+)
+
+
+def run(
+    database: Database,
+    now: datetime,
+    start: Day,
+    end: Day,
+    granularity: str = "auto",
+    time_zone: str = "UTC",
+    event_type: str | None = None,
+    kind: int | None = None,
+    compare: bool = True,
+) -> Result:
+    """Traffic of a range; totals of what connections carried beside messages are in the bandwidth report.
+
+    Raises BadParameterError and DatabaseUnavailableError.
+    """
+    asked = framing.frame(start, end, granularity, time_zone)
+    filters = {
+        "event_type": framing.checked_event_type(event_type),
+        "kind": framing.checked_kind(kind, event_type),
+    }
+    current, previous = _compared(asked, now)
+    series, kinds, compared, before, newest = read_together(
+        database,
+        [
+            ("traffic_over_time", asked.parameters | filters),
+            ("traffic_kinds", {"start": asked.period.start, "end": asked.period.end} | filters),
+            ("traffic_over_time", _total(current) | filters),
+            ("traffic_over_time", _total(previous) | filters),
+            framing.newest_query(now),
+        ],
+    )
+    return Result(
+        framing.meta("traffic", asked, database, now, newest),
+        {
+            "timeline": _timeline(series, asked),
+            "event_types_over_time": _types_over_time(series, asked),
+            "event_types": _types(series),
+            "kinds": _kinds(kinds),
+            "comparison": _comparison(compared, before, previous, compare=compare),
+        },
+    )
+
+
+def _compared(asked: Frame, now: datetime) -> tuple[Period, Period]:
+    """The whole hours of the period that have elapsed, and as much of the period before."""
+    period = asked.period
+    hour = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    current = replace(period, end=max(min(period.end, hour), period.start))
+    return current, replace(period, start=period.before(period.start), end=period.before(current.end))
+
+
+def _total(period: Period) -> dict[str, Any]:
+    """Parameters of `traffic_over_time` for a period as a single bucket."""
+    return {"edges": [period.start, period.end], "start": period.start, "end": period.end}
+
+
+def _timeline(rows: Rows, asked: Frame) -> pd.DataFrame:
+    sums = asked.sums(rows, len(NAMES))
+    return pd.DataFrame({"timestamp": asked.index, **{name: sums[:, place] for place, name in enumerate(NAMES)}})
+
+
+def _types_over_time(rows: Rows, asked: Frame) -> pd.DataFrame:
+    types = sorted({row[1] for row in rows})
+    events = np.zeros((asked.count, len(types)), dtype=np.int64)
+    for row in rows:
+        events[row[0], types.index(row[1])] += row[2]
+    return pd.DataFrame(
+        {
+            "timestamp": asked.index.repeat(len(types)),
+            "event_type": pd.array(types * asked.count, dtype="str"),
+            "events": events.ravel(),
+        }
+    )
+
+
+def _types(rows: Rows) -> pd.DataFrame:
+    totals: dict[str, list[int]] = {}
+    for _, name, *measures in rows:
+        totals[name] = [a + b for a, b in zip(totals.get(name, [0] * len(NAMES)), measures, strict=True)]
+    ordered = sorted(totals.items(), key=lambda item: (-item[1][0], item[0]))
+    table = np.array([measures for _, measures in ordered], dtype=np.int64).reshape(-1, len(NAMES))
+    return pd.DataFrame(
+        {
+            "event_type": pd.array([name for name, _ in ordered], dtype="str"),
+            **{name: table[:, place] for place, name in enumerate(NAMES)},
+            "share": ratio(table[:, 0], np.full(len(table), table[:, 0].sum())),
+        }
+    )
+
+
+def _kinds(rows: Rows) -> pd.DataFrame:
+    table = np.array([row[1:] for row in rows], dtype=np.int64).reshape(-1, 4)
+    return pd.DataFrame(
+        {
+            "kind": pd.array([None if row[0] < 0 else row[0] for row in rows], dtype="Int64"),
+            **{name: table[:, place] for place, name in enumerate(KINDS.column_names[1:])},
+        }
+    )
+
+
+def _comparison(current: Rows, previous: Rows, before: Period, *, compare: bool) -> pd.DataFrame:
+    if not compare:
+        return pd.DataFrame(columns=COMPARISON.column_names)
+    now, then = (
+        np.array([row[2:] for row in rows], dtype=np.int64).reshape(-1, len(NAMES)).sum(axis=0)
+        for rows in (current, previous)
+    )
+    zone = before.zone
+    return pd.DataFrame(
+        {
+            "measure": pd.array(NAMES, dtype="str"),
+            "current": now,
+            "previous": then,
+            "change": ratio(now - then, then),
+            "previous_start": before.start.astimezone(zone),
+            "previous_end": before.end.astimezone(zone),
+        }
+    )
+
+
+traffic = Report(
+    name="traffic",
+    title="Traffic",
+    meaning="Client messages over time, by event type and by kind, and against the period before",
+    parameters=(
+        *framing.RANGE,
+        framing.EVENT_TYPE,
+        framing.KIND,
+        Parameter("compare", "whether to compare with the period before", True, (True, False)),
+    ),
+    tables=(TIMELINE, TYPES_OVER_TIME, TYPES, KINDS, COMPARISON),
+    run=run,
+)
