@@ -4,8 +4,9 @@ Calling a report runs it, without further arguments on the configured database; 
 """
 
 from core.reports.realtime import realtime
+from core.reports.response_times import response_times
 from core.reports.traffic import traffic
 
-REPORTS = {report.name: report for report in (realtime, traffic)}
+REPORTS = {report.name: report for report in (realtime, traffic, response_times)}
 
-__all__ = ["REPORTS", "realtime", "traffic"]
+__all__ = ["REPORTS", "realtime", "response_times", "traffic"]
