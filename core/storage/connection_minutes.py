@@ -18,9 +18,7 @@ SETTLE = timedelta(seconds=5)
 
 NOTE = "COPY connection_minute_due (bucket) FROM STDIN (FORMAT BINARY)"
 TAKE = "DELETE FROM connection_minute_due WHERE bucket < %s RETURNING bucket"
-COUNT = """
-INSERT INTO connection_minute (bucket, relay_id, seconds, active_sum, peak_connections, opened, closed, events,
-                               frames_out, bytes_in, bytes_out, cpu_percent, memory_percent, disk_percent)
+RECOUNT = """
 SELECT bucket, relay_id, count(*), sum(active), max(peak), sum(opened), sum(closed), sum(events),
        sum(frames_out), sum(bytes_in), sum(bytes_out), avg(cpu), avg(memory), max(disk)
 FROM (
@@ -35,7 +33,12 @@ FROM (
      AND date_bin('1 minute', s.timestamp, timestamptz '2000-01-01 00:00:00+00') = due.bucket
     GROUP BY due.bucket, s.relay_id, s.timestamp
 ) AS seconds
-GROUP BY bucket, relay_id
+GROUP BY bucket, relay_id"""
+"""The minutes `due`, `first` and `last` among them, from their samples: in the order of the table's columns."""
+COUNT = f"""
+INSERT INTO connection_minute (bucket, relay_id, seconds, active_sum, peak_connections, opened, closed, events,
+                               frames_out, bytes_in, bytes_out, cpu_percent, memory_percent, disk_percent)
+{RECOUNT}
 ORDER BY bucket, relay_id
 ON CONFLICT (bucket, relay_id) DO UPDATE SET
     seconds = excluded.seconds, active_sum = excluded.active_sum, peak_connections = excluded.peak_connections,

@@ -12,7 +12,8 @@ from core.storage.binary_copy import Column
 from core.storage.rollups import COLUMN_TYPES, Rollup
 
 Facts = Mapping[str, NDArray[Any]]
-"""One array per key and measure, all of one length; `timestamp` in microseconds, `bin` only meaningful where rt_n."""
+"""One array per key and measure, all of one length; `timestamp` in microseconds, `bin` only meaningful where rt_n,
+`first_bin` where first_n."""
 
 
 def delta_of(rollup: Rollup, facts: Facts) -> list[Column]:
@@ -64,4 +65,6 @@ def _taken(rollup: Rollup, facts: Facts) -> NDArray[np.int64] | None:
         return np.flatnonzero(facts["errors"])
     if rollup.takes == "answered":
         return np.flatnonzero(facts["rt_n"])
+    if rollup.takes == "delivered":
+        return np.flatnonzero(facts["first_n"])
     return None

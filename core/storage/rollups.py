@@ -41,7 +41,7 @@ class Rollup:
     grain: Grain
     keys: tuple[str, ...]
     measures: tuple[str, ...]
-    takes: Literal["all", "errors", "answered"] = "all"
+    takes: Literal["all", "errors", "answered", "delivered"] = "all"
     keep: timedelta | None = None
 
     @property
@@ -62,7 +62,7 @@ class Rollup:
 
 COLUMN_TYPES = {
     "relay_id": "smallint", "event_type_id": "smallint", "outcome_id": "smallint", "error_code_id": "smallint",
-    "kind": "integer", "client_no": "integer", "bin": "integer", "rt_sum": "double precision",
+    "kind": "integer", "client_no": "integer", "bin": "integer", "first_bin": "integer", "rt_sum": "double precision",
     "n": "bigint", "errors": "bigint", "unanswered": "bigint", "accepted": "bigint", "duplicate": "bigint",
     "rejected": "bigint", "events_out": "bigint", "bytes_in": "bigint", "bytes_out": "bigint", "payload_in": "bigint",
     "payload_out": "bigint", "rt_n": "bigint",
@@ -77,6 +77,7 @@ DAY = Grain("day", 86_400)
 COUNTS = ("n", "errors", "unanswered")
 CARRIED = ("events_out", "bytes_in", "bytes_out", "payload_in", "payload_out")
 TIMES = ("rt_n", "rt_sum")
+CLIENT = ("n", "accepted", "duplicate", "rejected", "errors", "unanswered", *CARRIED, *TIMES)
 
 ROLLUPS: tuple[Rollup, ...] = (
     Rollup("traffic_second", SECOND, ("relay_id", "event_type_id"),
@@ -88,13 +89,18 @@ ROLLUPS: tuple[Rollup, ...] = (
     Rollup("latency_hour", HOUR, ("relay_id", "event_type_id", "bin"), ("n",), "answered"),
     Rollup("latency_day", DAY, ("relay_id", "event_type_id", "bin"), ("n",), "answered"),
     Rollup("client_day", DAY, ("relay_id", "client_no", "event_type_id"),
-           ("n", "accepted", "duplicate", "rejected", "errors", "unanswered", *CARRIED, *TIMES)),
+           CLIENT),
+    Rollup("client_hour", HOUR, ("relay_id", "client_no", "event_type_id"), CLIENT),
+    Rollup("client_latency_day", DAY, ("relay_id", "client_no", "event_type_id", "bin"), ("n",), "answered"),
+    Rollup("client_error_day", DAY, ("relay_id", "client_no", "error_code_id"), ("n",), "errors"),
+    Rollup("first_event_hour", HOUR, ("relay_id", "first_bin"), ("n",), "delivered"),
 )  # fmt: skip
 
 FACTS_SQL = f"""
     SELECT e."timestamp", e.relay_id, e.event_type_id, e.client_no, e.outcome_id, e.error_code_id,
            CASE WHEN t.name = 'EVENT' THEN coalesce(e.kind, -1) ELSE -1 END AS kind,
            CASE WHEN e.response_time_ms IS NOT NULL THEN {BIN_SQL.format(ms="e.response_time_ms")} END AS bin,
+           CASE WHEN e.first_event_ms IS NOT NULL THEN {BIN_SQL.format(ms="e.first_event_ms")} END AS first_bin,
            1 AS n, (e.error_code_id <> 0)::integer AS errors, (o.name = 'unanswered')::integer AS unanswered,
            (o.name = 'ok')::integer AS accepted, (o.name = 'duplicate')::integer AS duplicate,
            (o.name = 'rejected')::integer AS rejected,
@@ -103,12 +109,17 @@ FACTS_SQL = f"""
     FROM traffic_events_raw e JOIN event_types t USING (event_type_id) JOIN outcomes o USING (outcome_id)
     WHERE e."timestamp" >= %(start)s AND e."timestamp" < %(end)s
     UNION ALL
-    SELECT d."timestamp", d.relay_id, 0, d.client_no, 0, 0, -1, NULL, 0, 0, 0, 0, 0, 0,
+    SELECT d."timestamp", d.relay_id, 0, d.client_no, 0, 0, -1, NULL, NULL, 0, 0, 0, 0, 0, 0,
            d.events_out, d.bytes_in, d.bytes_out, d.payload_in, d.payload_out, 0, 0
     FROM deliveries_raw d WHERE d."timestamp" >= %(start)s AND d."timestamp" < %(end)s"""  # noqa: S608 (our own expressions)
 """The facts of [start, end) from raw rows: what the roll-ups must add up to."""
 
-TAKES_SQL = {"all": "true", "errors": "error_code_id <> 0", "answered": "bin IS NOT NULL"}
+TAKES_SQL = {
+    "all": "true",
+    "errors": "error_code_id <> 0",
+    "answered": "bin IS NOT NULL",
+    "delivered": "first_bin IS NOT NULL",
+}
 
 
 def create_sql(rollup: Rollup) -> str:

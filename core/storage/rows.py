@@ -136,7 +136,7 @@ def event_rows(
     outcome = np.fromiter(map(names.outcomes.__getitem__, columns.outcome), np.int64, size)
     error = np.fromiter(map(names.error_codes.__getitem__, columns.error_code), np.int64, size)
     response, first = stored_times(columns.response_time_ms), stored_times(columns.first_event_ms)
-    answered = ~np.isnan(response)
+    answered, delivered = ~np.isnan(response), ~np.isnan(first)
     apps = np.fromiter((-1 if app is None else names.apps[app] for app in columns.app), np.int64, size)
     has_id = np.fromiter((value is not None for value in columns.event_id), bool, size)
     ids = np.frombuffer(b"".join([value or bytes(32) for value in columns.event_id]), dtype="V32")
@@ -147,7 +147,7 @@ def event_rows(
         Column("kind", "integer", columns.kind, columns.kind >= 0),
         Column("events_out", "integer", columns.integers["events_out"]),
         Column("response_time_ms", "real", response, answered),
-        Column("first_event_ms", "real", first, ~np.isnan(first)),
+        Column("first_event_ms", "real", first, delivered),
         Column("relay_id", "smallint", relay),
         Column("event_type_id", "smallint", event_type),
         Column("outcome_id", "smallint", outcome),
@@ -164,6 +164,8 @@ def event_rows(
         "outcome_id": outcome,
         "error_code_id": error,
         "bin": bins_of(np.where(answered, response, 1).astype(np.float64)),
+        "first_bin": bins_of(np.where(delivered, first, 1).astype(np.float64)),
+        "first_n": delivered.astype(np.int64),
         "n": np.ones(size, dtype=np.int64),
         "errors": (error != 0).astype(np.int64),
         "unanswered": (outcome == names.outcomes["unanswered"]).astype(np.int64),
@@ -197,7 +199,7 @@ def delivery_rows(records: Sequence[Delivery], relay: Array, names: Names) -> tu
     zero = np.zeros(size, dtype=np.int64)
     facts = dict.fromkeys(
         ("event_type_id", "outcome_id", "error_code_id", "bin", "n", "errors", "unanswered", "accepted", "duplicate",
-         "rejected", "rt_n"), zero
+         "rejected", "rt_n", "first_bin", "first_n"), zero
     )  # fmt: skip
     facts |= {"timestamp": timestamp, "relay_id": relay, "client_no": client, "kind": zero - 1}
     return rows, facts | carried | {"rt_sum": zero.astype(np.float64)}

@@ -455,3 +455,97 @@ CREATE TABLE connection_minute (
 );
 CREATE TABLE connection_minute_due (bucket timestamptz NOT NULL)
     WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0);
+
+-- What is known of a single client by the hour, its own percentiles and errors, and times to the first event.
+CREATE TABLE client_hour (
+    bucket timestamptz NOT NULL,
+    relay_id smallint NOT NULL,
+    client_no integer NOT NULL,
+    event_type_id smallint NOT NULL,
+    n bigint NOT NULL,
+    accepted bigint NOT NULL,
+    duplicate bigint NOT NULL,
+    rejected bigint NOT NULL,
+    errors bigint NOT NULL,
+    unanswered bigint NOT NULL,
+    events_out bigint NOT NULL,
+    bytes_in bigint NOT NULL,
+    bytes_out bigint NOT NULL,
+    payload_in bigint NOT NULL,
+    payload_out bigint NOT NULL,
+    rt_n bigint NOT NULL,
+    rt_sum double precision NOT NULL,
+    PRIMARY KEY (bucket, relay_id, client_no, event_type_id)
+);
+CREATE TABLE client_hour_delta (
+    bucket timestamptz NOT NULL,
+    relay_id smallint NOT NULL,
+    client_no integer NOT NULL,
+    event_type_id smallint NOT NULL,
+    n bigint NOT NULL,
+    accepted bigint NOT NULL,
+    duplicate bigint NOT NULL,
+    rejected bigint NOT NULL,
+    errors bigint NOT NULL,
+    unanswered bigint NOT NULL,
+    events_out bigint NOT NULL,
+    bytes_in bigint NOT NULL,
+    bytes_out bigint NOT NULL,
+    payload_in bigint NOT NULL,
+    payload_out bigint NOT NULL,
+    rt_n bigint NOT NULL,
+    rt_sum double precision NOT NULL
+) WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0);
+
+CREATE TABLE client_latency_day (
+    day date NOT NULL,
+    relay_id smallint NOT NULL,
+    client_no integer NOT NULL,
+    event_type_id smallint NOT NULL,
+    bin integer NOT NULL,
+    n bigint NOT NULL,
+    PRIMARY KEY (day, relay_id, client_no, event_type_id, bin)
+);
+CREATE TABLE client_latency_day_delta (
+    day date NOT NULL,
+    relay_id smallint NOT NULL,
+    client_no integer NOT NULL,
+    event_type_id smallint NOT NULL,
+    bin integer NOT NULL,
+    n bigint NOT NULL
+) WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0);
+
+CREATE TABLE client_error_day (
+    day date NOT NULL,
+    relay_id smallint NOT NULL,
+    client_no integer NOT NULL,
+    error_code_id smallint NOT NULL,
+    n bigint NOT NULL,
+    PRIMARY KEY (day, relay_id, client_no, error_code_id)
+);
+CREATE TABLE client_error_day_delta (
+    day date NOT NULL,
+    relay_id smallint NOT NULL,
+    client_no integer NOT NULL,
+    error_code_id smallint NOT NULL,
+    n bigint NOT NULL
+) WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0);
+
+CREATE TABLE first_event_hour (
+    bucket timestamptz NOT NULL,
+    relay_id smallint NOT NULL,
+    first_bin integer NOT NULL,
+    n bigint NOT NULL,
+    PRIMARY KEY (bucket, relay_id, first_bin)
+);
+CREATE TABLE first_event_hour_delta (
+    bucket timestamptz NOT NULL,
+    relay_id smallint NOT NULL,
+    first_bin integer NOT NULL,
+    n bigint NOT NULL
+) WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0);
+
+CREATE VIEW client_hour_current AS SELECT * FROM client_hour UNION ALL SELECT * FROM client_hour_delta;
+CREATE VIEW client_latency_day_current AS SELECT * FROM client_latency_day UNION ALL SELECT * FROM client_latency_day_delta;
+CREATE VIEW client_error_day_current AS SELECT * FROM client_error_day UNION ALL SELECT * FROM client_error_day_delta;
+CREATE VIEW first_event_hour_current AS SELECT * FROM first_event_hour UNION ALL SELECT * FROM first_event_hour_delta;

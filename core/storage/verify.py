@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 
+from core.storage import connection_minutes
 from core.storage.connections import Database
 from core.storage.fold import recall
 from core.storage.rollups import FACTS_SQL, ROLLUPS, TAKES_SQL, Rollup, both_sql, total_sql
@@ -43,7 +44,8 @@ def verify(
             upper = _day(last) if _day(last) == last else _day(last) + DAY
             if lower < upper:
                 found += _compare(connection, rollup, lower, upper, limit)
-        return found + _compare_active_days(connection, first, last, limit)
+        found += _compare_active_days(connection, first, last, limit)
+        return found + _compare_connection_minutes(connection, first, last, limit)
 
 
 def _compare(
@@ -103,6 +105,56 @@ def _compare_active_days(
         [start, end, limit],
     ).fetchall()
     return [Difference("active_day", (day,), {"clients": (stored, counted)}) for day, stored, counted in rows]
+
+
+MINUTE_MEASURES = (
+    "seconds", "active_sum", "peak_connections", "opened", "closed", "events", "frames_out", "bytes_in", "bytes_out",
+)  # fmt: skip
+HOST_MEASURES = ("cpu_percent", "memory_percent", "disk_percent")
+
+
+def _compare_connection_minutes(
+    connection: psycopg.Connection[Any], start: datetime, end: datetime, limit: int
+) -> list[Difference]:
+    """Counts of each minute against its samples, but for minutes noted to be counted anew and means of the host."""
+    raw_from = recall(connection, "raw_from")
+    lower = start if raw_from is None else max(start, raw_from)
+    within = {"lower": lower, "end": end}
+    due = sorted(
+        bucket
+        for (bucket,) in connection.execute(
+            """SELECT bucket FROM connection_minute
+               UNION SELECT date_bin('1 minute', "timestamp", timestamptz '2000-01-01 00:00:00+00')
+               FROM connection_metrics_raw WHERE "timestamp" >= %(lower)s AND "timestamp" < %(end)s
+               EXCEPT SELECT bucket FROM connection_minute_due""",
+            within,
+        )
+        if lower <= bucket < end
+    )
+    if not due:
+        return []
+    stored = [f"stored.{measure}" for measure in MINUTE_MEASURES]
+    recount = [f"recount.{measure}" for measure in MINUTE_MEASURES]
+    differs = " OR ".join(f"{a} IS DISTINCT FROM {b}" for a, b in zip(stored, recount, strict=True))
+    statement = f"""
+        WITH stored AS (SELECT * FROM connection_minute WHERE bucket = ANY(%(due)s)),
+        recount (bucket, relay_id, {", ".join((*MINUTE_MEASURES, *HOST_MEASURES))}) AS ({connection_minutes.RECOUNT})
+        SELECT bucket, relay_id, {", ".join((*stored, *recount))} FROM stored FULL JOIN recount USING (bucket, relay_id)
+        WHERE {differs} ORDER BY bucket, relay_id LIMIT %(limit)s"""  # noqa: S608 (our own names)
+    rows = connection.execute(statement.encode(), {"due": due, "first": due[0], "last": due[-1], "limit": limit})
+    count = len(MINUTE_MEASURES)
+    return [
+        Difference(
+            "connection_minute",
+            row[:2],
+            {
+                measure: (row[2 + place], row[2 + count + place])
+                for place, measure in enumerate(MINUTE_MEASURES)
+                if row[2 + place] != row[2 + count + place]
+            },
+        )
+        for row in rows.fetchall()
+    ]
 
 
 def _day(moment: datetime) -> datetime:

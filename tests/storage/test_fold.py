@@ -16,7 +16,7 @@ from core.storage.rollups import ROLLUPS, both_sql, total_sql
 from core.storage.verify import verify
 from core.storage.writer import BatchWriter
 from tests.support import servers
-from tests.support.records import NOON, batch, event
+from tests.support.records import NOON, batch, event, sample
 
 DAY = timedelta(days=1)
 Totals = dict[str, list[tuple[Any, ...]]]
@@ -68,6 +68,7 @@ events = st.lists(
         outcome=st.sampled_from(["ok", "duplicate", "rejected", "unanswered"]),
         error_code=st.sampled_from([None, "blocked", "unanswered"]),
         response_time_ms=st.none() | st.floats(0, 100_000),
+        first_event_ms=st.none() | st.floats(0, 100_000),
         kind=st.none() | st.integers(0, 65535),
         bytes_in=st.integers(0, 2**40),
     ),
@@ -182,6 +183,22 @@ def test_verify_names_a_corrupted_rollup(database: Database) -> None:
     assert found["traffic_hour"].values == {"bytes_in": (201, 200)}
     assert found["latency_day"].values == {"n": (None, 1)}
     assert verify(database, start=NOON, end=NOON + DAY) == []
+
+
+def test_verify_recounts_minutes_of_connections_that_have_ended(any_database: Database) -> None:
+    with BatchWriter(any_database) as writer:
+        seconds = [sample(NOON + timedelta(seconds=n), n % 2, active_connections=n, opened=1) for n in range(90)]
+        writer.write([batch(samples=seconds)])
+    assert verify(any_database) == [], "nothing is counted yet, and said to be due"
+    fold(any_database, NOON + timedelta(seconds=70))
+    assert verify(any_database) == []
+    with any_database.borrow() as connection:
+        connection.execute("UPDATE connection_minute SET opened = opened + 1")
+    [found] = verify(any_database)
+    assert (found.rollup, found.values) == ("connection_minute", {"opened": (61, 60)})
+    assert verify(any_database, start=NOON + timedelta(minutes=1)) == []
+    partitions.drop_before(any_database, NOON + 2 * DAY)
+    assert verify(any_database) == [], "what retention removed cannot be recounted"
 
 
 def test_retention_drops_raw_rows_and_keeps_rollups(any_database: Database) -> None:

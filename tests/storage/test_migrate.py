@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from core.exceptions import MigrationError
-from core.records import ERROR_CODES, EVENT_TYPES, OUTCOMES
+from core.records import ERROR_CODES, EVENT_TYPES, OUTCOMES, Delivery
 from core.storage import rollups, timescale
 from core.storage.database import Database
 from core.storage.migrate import DIRECTORY, Migration, declared, migrate, status
+from core.storage.verify import verify
+from core.storage.writer import BatchWriter
 from tests.support import servers
+from tests.support.records import NOON, batch, event, micros
 
 CATALOG = {
     "columns": """
@@ -80,6 +84,27 @@ def test_the_lookups_hold_every_name_of_the_records(database: Database) -> None:
     assert set(EVENT_TYPES) < set(database.read("SELECT name FROM event_types")["name"])
     assert set(OUTCOMES) == set(database.read("SELECT name FROM outcomes")["name"])
     assert set(ERROR_CODES) < set(database.read("SELECT name FROM error_codes")["name"])
+
+
+def test_rollups_added_later_are_filled_from_the_raw_rows(empty_dsn: str) -> None:
+    """As an older version stored them: raw rows and its own deltas only."""
+    added = ("client_hour", "client_latency_day", "client_error_day", "first_event_hour")
+    with Database(empty_dsn) as older:
+        migrate(older)
+        with BatchWriter(older) as writer:
+            many = [
+                event(NOON + timedelta(minutes=37 * n), f"client {n % 3}", response_time_ms=n, first_event_ms=n / 3,
+                      error_code="blocked" if n % 4 == 0 else None)
+                for n in range(80)
+            ]  # fmt: skip
+            writer.write([batch(many, deliveries=[Delivery(micros(NOON), "client 1", 5, bytes_out=70)])])
+        with older.borrow() as connection:
+            for name in added:
+                connection.execute(f"DROP TABLE {name}, {name}_delta CASCADE".encode())
+            connection.execute("DELETE FROM schema_migrations WHERE version = 3")
+        assert [migration.version for migration in migrate(older)] == [3]
+        assert verify(older) == []
+        assert not older.read("SELECT 1 AS one FROM first_event_hour").empty
 
 
 def test_a_second_run_does_nothing(database: Database) -> None:
