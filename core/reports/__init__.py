@@ -3,10 +3,11 @@
 Calling a report runs it, without further arguments on the configured database; its declaration has the columns.
 """
 
+from core.reports.errors import errors
 from core.reports.realtime import realtime
 from core.reports.response_times import response_times
 from core.reports.traffic import traffic
 
-REPORTS = {report.name: report for report in (realtime, traffic, response_times)}
+REPORTS = {report.name: report for report in (realtime, traffic, response_times, errors)}
 
-__all__ = ["REPORTS", "realtime", "response_times", "traffic"]
+__all__ = ["REPORTS", "errors", "realtime", "response_times", "traffic"]

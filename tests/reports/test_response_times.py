@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
@@ -23,7 +24,7 @@ RESOLUTION = 1 / 2048
 """Times are stored in steps of 1/1024 ms, so the nearest one is half of that away (ms)."""
 
 
-def agrees(row: dict[str, Any], records: pd.DataFrame) -> None:
+def agrees(row: Mapping[Any, Any], records: pd.DataFrame) -> None:
     times = sorted(float(time) for time in records["response_time_ms"].dropna())
     assert (row["answered"], row["unanswered"]) == (len(times), records["unanswered"].sum())
     if not times:
