@@ -7,7 +7,7 @@ import sys
 import typer
 from pydantic import ValidationError
 
-from cli import demo, dev, reports, settings, token, user
+from cli import demo, dev, reports, settings, token, user, verify
 from core.exceptions import RelayAnalyticsError
 
 app = typer.Typer(
@@ -16,6 +16,7 @@ app = typer.Typer(
 app.command("dev")(dev.dev)
 app.command("reports")(reports.show)
 app.command("settings")(settings.show)
+app.command("verify")(verify.verify)
 app.add_typer(token.app, name="token")
 app.add_typer(user.app, name="user")
 app.add_typer(demo.app, name="demo")
