@@ -1,0 +1,64 @@
+"""What a roll-up can answer never touches raw chunks: shown by the plans of the queries that the reports really run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from core import reports
+from core.reports import query
+from core.reports.declaration import Report
+from core.sql import load
+from core.storage.database import Database
+from core.storage.fold import fold
+from tests.reports import oracle
+from tests.support.traffic import messages, refusal
+
+RAW = re.compile(r"\b(traffic_events|deliveries|connections)_raw")
+READS_RAW = {"errors_latest", "realtime_latest_errors"}
+"""The details of single errors are in no roll-up; a partial index holds just those rows."""
+RANGED = [report for report in reports.REPORTS.values() if any(p.name == "start" for p in report.parameters)]
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """The names of the queries that reports run."""
+    names: set[str] = set()
+
+    def noting(name: str) -> str:
+        names.add(name)
+        return load(name)
+
+    monkeypatch.setattr(query, "load", noting)
+    return names
+
+
+def plan(database: Database, name: str, parameters: Mapping[str, Any]) -> str:
+    with database.connect() as connection:
+        return "\n".join(row[0] for row in connection.execute(f"EXPLAIN {load(name)}".encode(), parameters))
+
+
+@pytest.mark.parametrize("report", RANGED, ids=lambda report: report.name)
+@pytest.mark.parametrize("granularity", ["hour", "day"])
+def test_no_raw_chunk_is_read(report: Report, granularity: str, database: Database, asked: set[str]) -> None:
+    oracle.store(database, [*messages(oracle.NOW, 10), refusal(oracle.NOW, "blocked: no")])
+    fold(database, oracle.NOW)
+    report(database, now=oracle.NOW, start="2026-04-10", end="2026-04-10", granularity=granularity)
+    day = {"start": oracle.FIRST, "end": oracle.NOW, "edges": [oracle.FIRST, oracle.NOW]}
+    anything = {"event_type": None, "kind": None, "error_code": None, "limit": 50}
+    assert asked
+    for name in asked:
+        found = RAW.search(plan(database, name, {**day, **anything}))
+        assert (found is not None) == (name in READS_RAW), name
+
+
+def test_the_latest_errors_are_found_by_their_index(database: Database) -> None:
+    oracle.store(database, [refusal(oracle.NOW, "blocked: no")])
+    parameters = {"start": oracle.FIRST, "end": oracle.NOW, "event_type": None, "error_code": None, "limit": 50}
+    with database.connect() as connection:
+        connection.execute("SET enable_seqscan = off")
+        rows = connection.execute(f"EXPLAIN {load('errors_latest')}".encode(), parameters).fetchall()
+    assert any("Index Scan" in row[0] and "timestamp" in row[0] for row in rows)
