@@ -30,6 +30,7 @@ GRANULARITY = Parameter(
 TIME_ZONE = Parameter("time_zone", "IANA zone in which days, weeks and months begin", "UTC")
 EVENT_TYPE = Parameter("event_type", "only messages of this verb", None, EVENT_TYPES)
 KIND = Parameter("kind", "only EVENT messages of this Nostr kind, 0 to 65535")
+CLIENT = Parameter("client", "only messages of the client of this client_id")
 RANGE = (START, END, GRANULARITY, TIME_ZONE)
 
 

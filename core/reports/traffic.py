@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from core.exceptions import BadParameterError
 from core.periods import Period
 from core.reports import frame as framing
 from core.reports.declaration import Column, Parameter, Report, Result, Table
@@ -43,7 +44,7 @@ TYPES = Table(
 )
 KINDS = Table(
     "kinds",
-    "EVENT messages by Nostr kind, most frequent first",
+    "EVENT messages by Nostr kind, most frequent first; empty for a single client, whose kinds are not kept",
     (
         Column("kind", "Nostr kind; null where none could be read"),
         *(MEASURES[place] for place in (0, 1, 4, 5)),
@@ -72,6 +73,7 @@ def run(
     time_zone: str = "UTC",
     event_type: str | None = None,
     kind: int | None = None,
+    client: str | None = None,
     compare: bool = True,
 ) -> Result:
     """Traffic of a range; totals of what connections carried beside messages are in the bandwidth report.
@@ -79,18 +81,22 @@ def run(
     Raises BadParameterError and DatabaseUnavailableError.
     """
     asked = framing.frame(start, end, granularity, time_zone)
-    filters = {
+    filters: dict[str, Any] = {
         "event_type": framing.checked_event_type(event_type),
         "kind": framing.checked_kind(kind, event_type),
     }
+    if client is not None and kind is not None:
+        raise BadParameterError("kinds are not kept by client; ask for a client or a kind, not both.")
+    filters["client"] = client
+    over_time = "traffic_over_time" if client is None else "traffic_of_client"
     current, previous = _compared(asked, now)
     series, kinds, compared, before, newest = read_together(
         database,
         [
-            ("traffic_over_time", asked.parameters | filters),
+            (over_time, asked.parameters | filters),
             ("traffic_kinds", {"start": asked.period.start, "end": asked.period.end} | filters),
-            ("traffic_over_time", _total(current) | filters),
-            ("traffic_over_time", _total(previous) | filters),
+            (over_time, _total(current) | filters),
+            (over_time, _total(previous) | filters),
             framing.newest_query(now),
         ],
     )
@@ -100,7 +106,7 @@ def run(
             "timeline": _timeline(series, asked),
             "event_types_over_time": _types_over_time(series, asked),
             "event_types": _types(series),
-            "kinds": _kinds(kinds),
+            "kinds": _kinds(kinds if client is None else []),
             "comparison": _comparison(compared, before, previous, compare=compare),
         },
     )
@@ -191,6 +197,7 @@ traffic = Report(
         *framing.RANGE,
         framing.EVENT_TYPE,
         framing.KIND,
+        framing.CLIENT,
         Parameter("compare", "whether to compare with the period before", True, (True, False)),
     ),
     tables=(TIMELINE, TYPES_OVER_TIME, TYPES, KINDS, COMPARISON),

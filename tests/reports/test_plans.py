@@ -46,9 +46,11 @@ def plan(database: Database, name: str, parameters: Mapping[str, Any]) -> str:
 def test_no_raw_chunk_is_read(report: Report, granularity: str, database: Database, asked: set[str]) -> None:
     oracle.store(database, [*messages(oracle.NOW, 10), refusal(oracle.NOW, "blocked: no")])
     fold(database, oracle.NOW)
-    report(database, now=oracle.NOW, start="2026-04-10", end="2026-04-10", granularity=granularity)
+    by_client = any(parameter.name == "client" for parameter in report.parameters)
+    for filters in [{}, {"client": "address:1"}] if by_client else [{}]:
+        report(database, now=oracle.NOW, start="2026-04-10", end="2026-04-10", granularity=granularity, **filters)
     day = {"start": oracle.FIRST, "end": oracle.NOW, "edges": [oracle.FIRST, oracle.NOW]}
-    anything = {"event_type": None, "kind": None, "error_code": None, "limit": 50}
+    anything = {"event_type": None, "kind": None, "error_code": None, "client": "address:1", "limit": 50}
     assert asked
     for name in asked:
         found = RAW.search(plan(database, name, {**day, **anything}))
