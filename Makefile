@@ -7,7 +7,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 RUN := .venv/bin/
 PYTHON3 := $(firstword $(foreach p,python3.13 python3.12 python3.11 python3,$(shell $(p) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(p))))
 
-.PHONY: help setup setup-tests dev dev-analytics dev-analytics-api dev-dashboard check test demo-remove clean
+.PHONY: help setup setup-tests dev dev-analytics dev-analytics-api dev-dashboard check test bench demo-remove clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-20s %s\n", $$1, $$2}'
@@ -51,12 +51,15 @@ dev-dashboard: setup ## Run the dashboard on its own
 check: setup ## Lint, types, layers, unused dependencies
 	@$(RUN)ruff format --check --quiet . || { echo "run: ruff format ."; exit 1; }
 	@$(RUN)ruff check --quiet .
-	@$(RUN)mypy core ingest api dashboard cli tests Home.py pages
-	@$(RUN)lint-imports --no-cache 
-	@$(RUN)deptry .
+	@$(RUN)mypy core ingest api dashboard cli benchmarks tests Home.py pages
+	@$(RUN)lint-imports --no-cache | tail -4
+	@$(RUN)deptry . | tail -3
 
 test: setup setup-tests ## Run every test, on real parts
 	@$(RUN)python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+bench: setup ## Measure the writer beside a plain COPY; the result goes to benchmarks/results
+	@$(RUN)python -m benchmarks.ingest $(ARGS)
 
 demo-remove: setup ## Remove all demo data
 	@$(RUN)relay-analytics demo remove
