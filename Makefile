@@ -52,8 +52,8 @@ check: setup ## Lint, types, layers, unused dependencies
 	@$(RUN)ruff format --check --quiet . || { echo "run: ruff format ."; exit 1; }
 	@$(RUN)ruff check --quiet .
 	@$(RUN)mypy core ingest api dashboard cli benchmarks tests Home.py pages
-	@$(RUN)lint-imports --no-cache | tail -4
-	@$(RUN)deptry . | tail -3
+	@$(RUN)lint-imports --no-cache
+	@$(RUN)deptry .
 
 test: setup setup-tests ## Run every test, on real parts
 	@$(RUN)python -m pytest -n 2 --dist loadgroup $(ARGS)

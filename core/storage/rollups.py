@@ -88,10 +88,8 @@ ROLLUPS: tuple[Rollup, ...] = (
     Rollup("error_hour", HOUR, ("relay_id", "event_type_id", "error_code_id"), ("n",), "errors"),
     Rollup("latency_hour", HOUR, ("relay_id", "event_type_id", "bin"), ("n",), "answered"),
     Rollup("latency_day", DAY, ("relay_id", "event_type_id", "bin"), ("n",), "answered"),
-    Rollup("client_day", DAY, ("relay_id", "client_no", "event_type_id"),
-           CLIENT),
+    Rollup("client_day", DAY, ("relay_id", "client_no", "event_type_id"), CLIENT),
     Rollup("client_hour", HOUR, ("relay_id", "client_no", "event_type_id"), CLIENT),
-    Rollup("client_latency_day", DAY, ("relay_id", "client_no", "event_type_id", "bin"), ("n",), "answered"),
     Rollup("client_error_day", DAY, ("relay_id", "client_no", "error_code_id"), ("n",), "errors"),
     Rollup("first_event_hour", HOUR, ("relay_id", "first_bin"), ("n",), "delivered"),
 )  # fmt: skip

@@ -497,24 +497,6 @@ CREATE TABLE client_hour_delta (
     rt_sum double precision NOT NULL
 ) WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0);
 
-CREATE TABLE client_latency_day (
-    day date NOT NULL,
-    relay_id smallint NOT NULL,
-    client_no integer NOT NULL,
-    event_type_id smallint NOT NULL,
-    bin integer NOT NULL,
-    n bigint NOT NULL,
-    PRIMARY KEY (day, relay_id, client_no, event_type_id, bin)
-);
-CREATE TABLE client_latency_day_delta (
-    day date NOT NULL,
-    relay_id smallint NOT NULL,
-    client_no integer NOT NULL,
-    event_type_id smallint NOT NULL,
-    bin integer NOT NULL,
-    n bigint NOT NULL
-) WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0);
-
 CREATE TABLE client_error_day (
     day date NOT NULL,
     relay_id smallint NOT NULL,
@@ -546,6 +528,5 @@ CREATE TABLE first_event_hour_delta (
 ) WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0);
 
 CREATE VIEW client_hour_current AS SELECT * FROM client_hour UNION ALL SELECT * FROM client_hour_delta;
-CREATE VIEW client_latency_day_current AS SELECT * FROM client_latency_day UNION ALL SELECT * FROM client_latency_day_delta;
 CREATE VIEW client_error_day_current AS SELECT * FROM client_error_day UNION ALL SELECT * FROM client_error_day_delta;
 CREATE VIEW first_event_hour_current AS SELECT * FROM first_event_hour UNION ALL SELECT * FROM first_event_hour_delta;

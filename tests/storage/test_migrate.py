@@ -88,7 +88,7 @@ def test_the_lookups_hold_every_name_of_the_records(database: Database) -> None:
 
 def test_rollups_added_later_are_filled_from_the_raw_rows(empty_dsn: str) -> None:
     """As an older version stored them: raw rows and its own deltas only."""
-    added = ("client_hour", "client_latency_day", "client_error_day", "first_event_hour")
+    added = ("client_hour", "client_error_day", "first_event_hour")
     with Database(empty_dsn) as older:
         migrate(older)
         with BatchWriter(older) as writer:

@@ -1,4 +1,4 @@
--- What is known of a single client by the hour, its own percentiles and errors, and times to the first event.
+-- What is known of a single client by the hour, its errors by the day, and times to the first event.
 CREATE TABLE client_hour (
     bucket timestamptz NOT NULL,
     relay_id smallint NOT NULL,
@@ -39,24 +39,6 @@ CREATE TABLE client_hour_delta (
     rt_sum double precision NOT NULL
 ) WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0);
 
-CREATE TABLE client_latency_day (
-    day date NOT NULL,
-    relay_id smallint NOT NULL,
-    client_no integer NOT NULL,
-    event_type_id smallint NOT NULL,
-    bin integer NOT NULL,
-    n bigint NOT NULL,
-    PRIMARY KEY (day, relay_id, client_no, event_type_id, bin)
-);
-CREATE TABLE client_latency_day_delta (
-    day date NOT NULL,
-    relay_id smallint NOT NULL,
-    client_no integer NOT NULL,
-    event_type_id smallint NOT NULL,
-    bin integer NOT NULL,
-    n bigint NOT NULL
-) WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0);
-
 CREATE TABLE client_error_day (
     day date NOT NULL,
     relay_id smallint NOT NULL,
@@ -88,7 +70,6 @@ CREATE TABLE first_event_hour_delta (
 ) WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0);
 
 CREATE VIEW client_hour_current AS SELECT * FROM client_hour UNION ALL SELECT * FROM client_hour_delta;
-CREATE VIEW client_latency_day_current AS SELECT * FROM client_latency_day UNION ALL SELECT * FROM client_latency_day_delta;
 CREATE VIEW client_error_day_current AS SELECT * FROM client_error_day UNION ALL SELECT * FROM client_error_day_delta;
 CREATE VIEW first_event_hour_current AS SELECT * FROM first_event_hour UNION ALL SELECT * FROM first_event_hour_delta;
 
@@ -112,9 +93,6 @@ CREATE TEMPORARY TABLE facts ON COMMIT DROP AS
 INSERT INTO client_hour (bucket, relay_id, client_no, event_type_id, n, accepted, duplicate, rejected, errors, unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n, rt_sum)
 SELECT date_bin('3600 seconds', "timestamp", timestamptz '2000-01-01 00:00:00+00'), relay_id, client_no, event_type_id, sum(n)::bigint, sum(accepted)::bigint, sum(duplicate)::bigint, sum(rejected)::bigint, sum(errors)::bigint, sum(unanswered)::bigint, sum(events_out)::bigint, sum(bytes_in)::bigint, sum(bytes_out)::bigint, sum(payload_in)::bigint, sum(payload_out)::bigint, sum(rt_n)::bigint, sum(rt_sum)
 FROM facts WHERE true GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4;
-INSERT INTO client_latency_day (day, relay_id, client_no, event_type_id, bin, n)
-SELECT ("timestamp" AT TIME ZONE 'UTC')::date, relay_id, client_no, event_type_id, bin, sum(n)::bigint
-FROM facts WHERE bin IS NOT NULL GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5;
 INSERT INTO client_error_day (day, relay_id, client_no, error_code_id, n)
 SELECT ("timestamp" AT TIME ZONE 'UTC')::date, relay_id, client_no, error_code_id, sum(n)::bigint
 FROM facts WHERE error_code_id <> 0 GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4;
