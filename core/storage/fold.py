@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 
-from core.storage import active_days, connection_minutes, partitions
+from core.storage import active_days, connection_minutes, ledger, partitions
 from core.storage.connections import Database
 from core.storage.rollups import ROLLUPS, Rollup, total_sql
 
@@ -46,6 +46,8 @@ def fold(database: Database, now: datetime) -> FoldResult:
             moved["client_seen"] = _merge_seen(connection)
             with connection.transaction():
                 moved["connection_minute"] = connection_minutes.roll_up(connection, now)
+            with connection.transaction():
+                moved["batches"] = ledger.compact(connection, now)
             pruned = sum(_prune(connection, rollup, now) for rollup in ROLLUPS)
         finally:
             if not connection.closed:

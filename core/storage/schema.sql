@@ -530,3 +530,9 @@ CREATE TABLE first_event_hour_delta (
 CREATE VIEW client_hour_current AS SELECT * FROM client_hour UNION ALL SELECT * FROM client_hour_delta;
 CREATE VIEW client_error_day_current AS SELECT * FROM client_error_day UNION ALL SELECT * FROM client_error_day_delta;
 CREATE VIEW first_event_hour_current AS SELECT * FROM first_event_hour UNION ALL SELECT * FROM first_event_hour_delta;
+
+-- Every batch of a source up to and including `upto` is stored; their rows in `batches` are gone.
+CREATE TABLE batch_watermarks (
+    source text PRIMARY KEY,
+    upto   bigint NOT NULL
+);

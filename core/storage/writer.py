@@ -11,16 +11,16 @@ import numpy as np
 import psycopg
 
 from core.records import Batch, Connection, Delivery, Event, Sample
-from core.storage import cleaning, connection_minutes, partitions, rows
+from core.storage import cleaning, connection_minutes, ledger, partitions, rows
 from core.storage.binary_copy import Column, copy_columns
 from core.storage.cleaning import Quarantine
 from core.storage.connections import Database, unavailable
 from core.storage.deltas import delta_of, group
+from core.storage.ledger import Key
 from core.storage.lookups import Lookups
 from core.storage.rollups import ROLLUPS
 
 Record = TypeVar("Record", Event, Delivery, Connection, Sample)
-Key = tuple[str, int]
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class BatchWriter:
 
     def _store(self, connection: psycopg.Connection[Any], batches: Sequence[Batch]) -> WriteResult:
         by_key = {(batch.source, batch.sequence): batch for batch in batches}
-        new = _claim(connection, by_key)
+        new = ledger.claim(connection, by_key)
         result = WriteResult(tuple(key for key in by_key if key in new), tuple(key for key in by_key if key not in new))
         work = _cleaned({key: by_key[key] for key in result.stored})
         _copy_quarantine(connection, work.quarantines)
@@ -170,18 +170,6 @@ class BatchWriter:
         counts = work.relays[records]
         numbers = np.array([self._names.relays[relay] for relay, _ in counts], dtype=np.int64)
         return np.repeat(numbers, [count for _, count in counts])
-
-
-def _claim(connection: psycopg.Connection[Any], batches: dict[Key, Batch]) -> set[Key]:
-    """Enter the batches as stored; returns those that were not. Sorted, so that two writers wait in one order."""
-    keys = sorted(batches)
-    claimed = connection.execute(
-        "INSERT INTO batches (source, sequence, events)"
-        " SELECT * FROM unnest(%s::text[], %s::bigint[], %s::integer[]) ON CONFLICT DO NOTHING"
-        " RETURNING source, sequence",
-        [[key[0] for key in keys], [key[1] for key in keys], [len(batches[key].events) for key in keys]],
-    )
-    return set(claimed.fetchall())
 
 
 def _cleaned(batches: dict[Key, Batch]) -> _Work:

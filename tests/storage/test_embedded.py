@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ import psycopg
 import pytest
 
 from core.exceptions import DatabaseUnavailableError
-from core.settings import Settings
+from core.settings import ROOT, Settings
 from core.storage import database as choice
 from core.storage import embedded_places as places
 from core.storage.embedded import EmbeddedServer
@@ -34,8 +35,12 @@ def home() -> Iterator[Path]:
     shutil.rmtree(place)
 
 
-def ensure_in_process(home: Path) -> None:
-    small(home).ensure(60)
+ENSURE = """
+import sys
+from pathlib import Path
+from core.storage.embedded import EmbeddedServer
+EmbeddedServer(Path(sys.argv[1]), shared_buffers_mb=16, max_connections=20, durable=False).ensure(60)
+"""
 
 
 def one_value(server: EmbeddedServer, query: str) -> object:
@@ -46,13 +51,8 @@ def one_value(server: EmbeddedServer, query: str) -> object:
 
 
 def test_processes_that_start_together_share_one_server(home: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    starting = [context.Process(target=ensure_in_process, args=(home,)) for _ in range(3)]
-    for process in starting:
-        process.start()
-    for process in starting:
-        process.join(60)
-    assert [process.exitcode for process in starting] == [0, 0, 0]
+    starting = [subprocess.Popen([sys.executable, "-c", ENSURE, str(home)], cwd=ROOT) for _ in range(3)]
+    assert [process.wait(60) for process in starting] == [0, 0, 0]
     server = small(home)
     assert server.is_running(), "it outlives those who started it"
     assert one_value(server, "SHOW data_checksums") == "on"
