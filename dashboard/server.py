@@ -63,9 +63,11 @@ def end(request: Request) -> Response:
     return response
 
 
-def unavailable(request: Request, error: Exception) -> Response:
+def unavailable(_: Request, __: Exception) -> Response:
     """What a route answers while the database is away."""
-    return PlainTextResponse(str(error), status_code=503, headers={"Retry-After": "5"})
+    return PlainTextResponse(
+        "The database does not answer. Try again in a moment.", status_code=503, headers={"Retry-After": "5"}
+    )
 
 
 @asynccontextmanager
