@@ -11,7 +11,7 @@ import typer
 
 from cli.processes import Child, Processes, module
 from core.accounts.users import ensure_admin
-from core.exceptions import RelayAnalyticsError
+from core.exceptions import DatabaseUnavailableError, RelayAnalyticsError
 from core.settings import Settings, get_settings
 from core.storage.database import Database, embedded_server, open_database
 from core.storage.migrate import migrate
@@ -57,10 +57,14 @@ def _stop_embedded(settings: Settings, database: Database) -> None:
     """Stop the embedded server, unless something else (a notebook, a second part) still uses it."""
     if settings.database_url is not None:
         return
-    with database.connect() as connection:
-        others = connection.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
-        ).fetchone()
+    try:
+        with database.connect() as connection:
+            others = connection.execute(
+                "SELECT count(*) FROM pg_stat_activity"
+                " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+            ).fetchone()
+    except DatabaseUnavailableError:  # it died, or the demo was removed meanwhile
+        others = None
     if others and others[0]:
         typer.echo(f"The embedded database keeps running: {others[0]} other connections use it.")
     else:
