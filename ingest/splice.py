@@ -10,6 +10,7 @@ import contextlib
 import socket
 from typing import TYPE_CHECKING, cast
 
+from ingest.clock import monotonic
 from ingest.conversation import Conversation
 from ingest.http_head import END, looks_like_request, parse_head, refusal
 
@@ -111,6 +112,7 @@ class RelaySide(Side):
         self.other.relay_connected(self)
 
     def data_received(self, data: bytes) -> None:
+        now = monotonic()  # before forwarding: the other side may have it while this process waits for its turn
         client = self.other
         client.send(data)
         self.received += len(data)
@@ -119,7 +121,7 @@ class RelaySide(Side):
         if conversation is None:
             return
         if client.reading:
-            client.tap.observer.relay_bytes(conversation, data)
+            client.tap.observer.relay_bytes(conversation, data, now)
         elif self._head is None:
             conversation.count_relay(len(data))
         else:
@@ -138,7 +140,7 @@ class RelaySide(Side):
             conversation.count_relay(size - len(frames))
             self.other.upgraded(conversation, data[:end])
             if frames:
-                self.other.tap.observer.relay_bytes(conversation, frames)
+                self.other.tap.observer.relay_bytes(conversation, frames, monotonic())
         else:
             conversation.count_relay(size)
             self.other.not_upgraded(conversation)
@@ -186,6 +188,7 @@ class ClientSide(Side):
         if self._head is not None:
             self._read_head(self._head + data)
             return
+        now = monotonic()
         relay = self.other
         self.received += len(data)
         if self._body_left is not None:
@@ -199,7 +202,7 @@ class ClientSide(Side):
         if conversation is None:
             return
         if self.reading:
-            self.tap.observer.client_bytes(conversation, data)
+            self.tap.observer.client_bytes(conversation, data, now)
         elif self._early is not None and sum(map(len, self._early)) < MAX_EARLY:
             self._early.append(data)
         else:
@@ -297,7 +300,7 @@ class ClientSide(Side):
         early, self._early = self._early or [], None
         for data in early:
             if self.reading:
-                observer.client_bytes(conversation, data)
+                observer.client_bytes(conversation, data, monotonic())
             else:
                 conversation.count_client(len(data))
 
