@@ -8,16 +8,27 @@ from typing import Any
 
 import psycopg
 
-from core.storage import active_days, connection_minutes, ledger, partitions
+from core.storage import active_days, client_latency, connection_minutes, ledger, partitions, spans
 from core.storage.connections import Database
-from core.storage.rollups import ROLLUPS, Rollup, total_sql
+from core.storage.rollups import (
+    CLIENTS,
+    DAY,
+    DELTAS,
+    HOUR,
+    ROLLUPS,
+    Delta,
+    Rollup,
+    bucket_of_delta,
+    primary_key,
+    total_sql,
+)
 
 LOCK = 7_130_003
 
 
 @dataclass(frozen=True)
 class FoldResult:
-    """`folded`: no other process was folding; `moved`: delta rows per roll-up; `days`: active days (re)built."""
+    """`folded`: no other process was folding; `moved`: rows per delta; `days`: active days (re)built."""
 
     folded: bool
     moved: dict[str, int]
@@ -26,8 +37,9 @@ class FoldResult:
 
 
 def fold(database: Database, now: datetime) -> FoldResult:
-    """Merge all deltas, build the active clients of days that ended before `now`, prune short-lived roll-ups, and keep
-    partitions around `now`. To be called every ten seconds or so, by any number of processes; one works, others return.
+    """Merge all deltas, build the active clients and the longer blocks of days that ended before `now`, prune
+    short-lived roll-ups, and keep partitions around `now`. To be called every ten seconds or so, by any number of
+    processes; one works, others return.
 
     Raises DatabaseUnavailableError.
     """
@@ -38,11 +50,12 @@ def fold(database: Database, now: datetime) -> FoldResult:
             return FoldResult(False, moved)
         try:
             days: set[date] = set()
-            for rollup in ROLLUPS:
+            for delta in DELTAS:
                 with connection.transaction():
-                    moved[rollup.name], touched = _merge(connection, rollup)
-                    if rollup.name == "client_day":
-                        days = active_days.build(connection, touched, now)
+                    moved[delta.name], touched = _merge(connection, delta)
+                    if delta is CLIENTS:
+                        days = active_days.build(connection, {hour.astimezone(UTC).date() for hour in touched}, now)
+                        spans.build(connection, now)
             moved["client_seen"] = _merge_seen(connection)
             with connection.transaction():
                 moved["connection_minute"] = connection_minutes.roll_up(connection, now)
@@ -57,26 +70,33 @@ def fold(database: Database, now: datetime) -> FoldResult:
     return FoldResult(True, moved, tuple(sorted(days)), pruned)
 
 
-def fold_sql(rollup: Rollup) -> str:
-    """Move all delta rows of a roll-up into it; returns the count moved and, by day grain, the days touched."""
-    keys = ", ".join(rollup.key_columns)
-    sums = ", ".join(f"{total_sql(measure)} AS {measure}" for measure in rollup.measures)
-    added = ", ".join(f"{measure} = {rollup.name}.{measure} + excluded.{measure}" for measure in rollup.measures)
-    days = "array(SELECT DISTINCT day FROM moved)" if rollup.grain.column == "day" else "NULL::date[]"
+def fold_sql(delta: Delta) -> str:
+    """Move all rows of a delta into the roll-ups it feeds; returns the count moved and the hours touched."""
+    parts = [_insert_sql(rollup) for rollup in ROLLUPS if rollup.delta is delta]
+    if delta is CLIENTS:
+        parts += [client_latency.merge_sql("moved"), *spans.late_sql("moved", DAY.sql("bucket"))]
+    ctes = ",".join(f"\n        merged_{number} AS ({part})" for number, part in enumerate(parts))
     # DELETE, never TRUNCATE: rows that writers commit meanwhile stay for the next fold, and nobody waits.
     return f"""
-        WITH moved AS (DELETE FROM {rollup.delta} RETURNING *),
-        merged AS (
+        WITH moved AS (DELETE FROM {delta.name} RETURNING *),{ctes}
+        SELECT (SELECT count(*) FROM moved), array(SELECT DISTINCT {HOUR.sql(delta.grain.column)} FROM moved)"""
+
+
+def _insert_sql(rollup: Rollup) -> str:
+    key = ", ".join(primary_key(rollup))
+    keys = ", ".join((bucket_of_delta(rollup), *rollup.keys))
+    sums = ", ".join(f"{total_sql(measure)} AS {measure}" for measure in rollup.measures)
+    added = ", ".join(f"{measure} = {rollup.name}.{measure} + excluded.{measure}" for measure in rollup.measures)
+    order = ", ".join(str(rollup.key_columns.index(column) + 1) for column in primary_key(rollup))
+    return f"""
             INSERT INTO {rollup.name} ({", ".join(rollup.columns)})
-            SELECT {keys}, {sums} FROM moved GROUP BY {keys} ORDER BY {keys}
-            ON CONFLICT ({keys}) DO UPDATE SET {added}
-        )
-        SELECT (SELECT count(*) FROM moved), {days}"""  # noqa: S608 (our own names)
+            SELECT {keys}, {sums} FROM moved GROUP BY {keys} ORDER BY {order}
+            ON CONFLICT ({key}) DO UPDATE SET {added}"""
 
 
-def _merge(connection: psycopg.Connection[Any], rollup: Rollup) -> tuple[int, list[date]]:
-    row = connection.execute(fold_sql(rollup).encode()).fetchone()
-    return (int(row[0]), row[1] or []) if row else (0, [])
+def _merge(connection: psycopg.Connection[Any], delta: Delta) -> tuple[int, list[datetime]]:
+    row = connection.execute(fold_sql(delta).encode()).fetchone()
+    return (int(row[0]), row[1]) if row else (0, [])
 
 
 def _merge_seen(connection: psycopg.Connection[Any]) -> int:
@@ -105,7 +125,7 @@ def _prune(connection: psycopg.Connection[Any], rollup: Rollup, now: datetime) -
         return 0
     oldest = (now.astimezone(UTC) - rollup.keep).replace(second=0, microsecond=0)
     with connection.transaction():
-        gone = connection.execute(f"DELETE FROM {rollup.name} WHERE bucket < %s".encode(), [oldest])  # noqa: S608
+        gone = connection.execute(f"DELETE FROM {rollup.name} WHERE bucket < %s".encode(), [oldest])
         remember(connection, f"{rollup.name}_from", oldest)
     return gone.rowcount
 

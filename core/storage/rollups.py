@@ -1,8 +1,9 @@
 """The roll-ups, declared: what each counts, by what. Their tables, the writer's deltas, the fold and the recount from
 raw rows all follow from these declarations.
 
-A *fact* is a raw event, or a delivery total (event type DELIVERY, n = 0). Every roll-up groups the facts it takes by
-time and keys and adds up measures, so that any two parts of it merge by addition, whatever their order.
+A *fact* is a raw event, a delivery total (event type DELIVERY, n = 0) or an ended connection. Writers add up the facts
+of a batch by time and keys into a *delta*, an append-only table; the fold merges each delta into the roll-ups it feeds.
+Any two parts of a roll-up merge by addition, whatever their order.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Literal
 from core.storage.latency_bins import BIN_SQL
 
 HOURS_LIVE = timedelta(hours=2)
+ORIGIN = "timestamptz '2000-01-01 00:00:00+00'"
 
 
 @dataclass(frozen=True)
@@ -30,19 +32,44 @@ class Grain:
     def sql(self, timestamp: str) -> str:
         if self.column == "day":
             return f"({timestamp} AT TIME ZONE 'UTC')::date"
-        return f"date_bin('{self.seconds} seconds', {timestamp}, timestamptz '2000-01-01 00:00:00+00')"
+        return f"date_bin('{self.seconds} seconds', {timestamp}, {ORIGIN})"
 
 
 @dataclass(frozen=True)
-class Rollup:
-    """A table `name` and its append-only twin `name_delta`. `keep`: age at which rows are removed; None: never."""
+class Delta:
+    """What writers append: the sums of one batch's facts by time and keys, until the next fold moves them on."""
 
     name: str
     grain: Grain
     keys: tuple[str, ...]
     measures: tuple[str, ...]
-    takes: Literal["all", "errors", "answered", "delivered"] = "all"
+    takes: Literal["all", "errors", "answered", "delivered", "sessions"] = "all"
+    bins: bool = False
+    """Whether each row also has the latency bins of its answered messages, one element per message."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return (self.grain.column, *self.keys, *self.measures)
+
+    def sql_type(self, column: str) -> str:
+        if column == self.grain.column:
+            return self.grain.sql_type
+        return "integer" if column in COUNTED else COLUMN_TYPES[column]
+
+
+@dataclass(frozen=True)
+class Rollup:
+    """A table fed by a delta, by a coarser time or fewer keys. `primary_key`: the order in which rows are looked for;
+    `keep`: age at which rows are removed (None: never); `small`: its counts fit 32 bits."""
+
+    name: str
+    delta: Delta
+    grain: Grain
+    keys: tuple[str, ...]
+    measures: tuple[str, ...]
+    primary_key: tuple[str, ...] = ()
     keep: timedelta | None = None
+    small: bool = False
 
     @property
     def key_columns(self) -> tuple[str, ...]:
@@ -53,19 +80,25 @@ class Rollup:
         return (*self.key_columns, *self.measures)
 
     @property
-    def delta(self) -> str:
-        return f"{self.name}_delta"
+    def current(self) -> str:
+        """The view that reports read: merged rows, and deltas that are not merged yet."""
+        return f"{self.name}_current"
 
     def sql_type(self, column: str) -> str:
-        return self.grain.sql_type if column == self.grain.column else COLUMN_TYPES[column]
+        if column == self.grain.column:
+            return self.grain.sql_type
+        return "integer" if self.small and column in COUNTED else COLUMN_TYPES[column]
 
+
+COUNTED = frozenset({"n", "errors", "unanswered", "accepted", "duplicate", "rejected", "rt_n"})
+"""Counts of facts: of one batch, or of one client and hour, they fit 32 bits."""
 
 COLUMN_TYPES = {
     "relay_id": "smallint", "event_type_id": "smallint", "outcome_id": "smallint", "error_code_id": "smallint",
     "kind": "integer", "client_no": "integer", "bin": "integer", "first_bin": "integer", "rt_sum": "double precision",
     "n": "bigint", "errors": "bigint", "unanswered": "bigint", "accepted": "bigint", "duplicate": "bigint",
     "rejected": "bigint", "events_out": "bigint", "bytes_in": "bigint", "bytes_out": "bigint", "payload_in": "bigint",
-    "payload_out": "bigint", "rt_n": "bigint",
+    "payload_out": "bigint", "rt_n": "bigint", "duration_bin": "integer", "duration_ms": "bigint",
 }  # fmt: skip
 
 SECOND = Grain("bucket", 1)
@@ -78,20 +111,43 @@ COUNTS = ("n", "errors", "unanswered")
 CARRIED = ("events_out", "bytes_in", "bytes_out", "payload_in", "payload_out")
 TIMES = ("rt_n", "rt_sum")
 CLIENT = ("n", "accepted", "duplicate", "rejected", "errors", "unanswered", *CARRIED, *TIMES)
+SESSIONS = ("n", "duration_ms")
+
+TRAFFIC_SECOND = Delta("traffic_second_delta", SECOND, ("relay_id", "event_type_id"), (*COUNTS, *CARRIED, *TIMES))
+TRAFFIC_HOUR = Delta(
+    "traffic_hour_delta", HOUR, ("relay_id", "event_type_id", "kind", "outcome_id"), (*COUNTS, *CARRIED, *TIMES)
+)
+LATENCY = Delta("latency_delta", FIVE_SECONDS, ("relay_id", "event_type_id", "bin"), ("n",), "answered")
+FIRST_EVENT = Delta("first_event_delta", HOUR, ("relay_id", "first_bin"), ("n",), "delivered")
+ERRORS = Delta("error_delta", HOUR, ("relay_id", "client_no", "event_type_id", "error_code_id"), ("n",), "errors")
+CLIENTS = Delta("client_delta", HOUR, ("relay_id", "client_no", "event_type_id"), CLIENT, bins=True)
+SESSION = Delta("session_delta", HOUR, ("relay_id", "client_no", "duration_bin"), SESSIONS, "sessions")
+
+DELTAS: tuple[Delta, ...] = (TRAFFIC_SECOND, TRAFFIC_HOUR, LATENCY, FIRST_EVENT, ERRORS, CLIENTS, SESSION)
+
+# A client's rows lie together in the primary key, so that one client's history is one index range; ranges of time over
+# all clients are found by a BRIN index.
+OF_CLIENT_HOUR = ("client_no", "bucket", "relay_id", "event_type_id")
+OF_CLIENT_DAY = ("client_no", "day", "relay_id", "event_type_id")
 
 ROLLUPS: tuple[Rollup, ...] = (
-    Rollup("traffic_second", SECOND, ("relay_id", "event_type_id"),
+    Rollup("traffic_second", TRAFFIC_SECOND, SECOND, ("relay_id", "event_type_id"),
            (*COUNTS, "events_out", "bytes_in", "bytes_out"), keep=HOURS_LIVE),
-    Rollup("latency_live", FIVE_SECONDS, ("relay_id", "event_type_id", "bin"), ("n",), "answered", keep=HOURS_LIVE),
-    Rollup("traffic_minute", MINUTE, ("relay_id", "event_type_id"), (*COUNTS, *CARRIED, *TIMES)),
-    Rollup("traffic_hour", HOUR, ("relay_id", "event_type_id", "kind", "outcome_id"), (*COUNTS, *CARRIED, *TIMES)),
-    Rollup("error_hour", HOUR, ("relay_id", "event_type_id", "error_code_id"), ("n",), "errors"),
-    Rollup("latency_hour", HOUR, ("relay_id", "event_type_id", "bin"), ("n",), "answered"),
-    Rollup("latency_day", DAY, ("relay_id", "event_type_id", "bin"), ("n",), "answered"),
-    Rollup("client_day", DAY, ("relay_id", "client_no", "event_type_id"), CLIENT),
-    Rollup("client_hour", HOUR, ("relay_id", "client_no", "event_type_id"), CLIENT),
-    Rollup("client_error_day", DAY, ("relay_id", "client_no", "error_code_id"), ("n",), "errors"),
-    Rollup("first_event_hour", HOUR, ("relay_id", "first_bin"), ("n",), "delivered"),
+    Rollup("traffic_minute", TRAFFIC_SECOND, MINUTE, ("relay_id", "event_type_id"), (*COUNTS, *CARRIED, *TIMES)),
+    Rollup("traffic_hour", TRAFFIC_HOUR, HOUR, ("relay_id", "event_type_id", "kind", "outcome_id"),
+           (*COUNTS, *CARRIED, *TIMES)),
+    Rollup("latency_live", LATENCY, FIVE_SECONDS, ("relay_id", "event_type_id", "bin"), ("n",), keep=HOURS_LIVE),
+    Rollup("latency_hour", LATENCY, HOUR, ("relay_id", "event_type_id", "bin"), ("n",)),
+    Rollup("latency_day", LATENCY, DAY, ("relay_id", "event_type_id", "bin"), ("n",)),
+    Rollup("first_event_hour", FIRST_EVENT, HOUR, ("relay_id", "first_bin"), ("n",)),
+    Rollup("error_hour", ERRORS, HOUR, ("relay_id", "event_type_id", "error_code_id"), ("n",)),
+    Rollup("client_error_day", ERRORS, DAY, ("relay_id", "client_no", "error_code_id"), ("n",),
+           ("client_no", "day", "relay_id", "error_code_id")),
+    Rollup("client_hour", CLIENTS, HOUR, ("relay_id", "client_no", "event_type_id"), CLIENT, OF_CLIENT_HOUR,
+           small=True),
+    Rollup("client_day", CLIENTS, DAY, ("relay_id", "client_no", "event_type_id"), CLIENT, OF_CLIENT_DAY),
+    Rollup("session_hour", SESSION, HOUR, ("relay_id", "duration_bin"), SESSIONS),
+    Rollup("client_session_day", SESSION, DAY, ("relay_id", "client_no"), SESSIONS, ("client_no", "day", "relay_id")),
 )  # fmt: skip
 
 FACTS_SQL = f"""
@@ -109,33 +165,61 @@ FACTS_SQL = f"""
     UNION ALL
     SELECT d."timestamp", d.relay_id, 0, d.client_no, 0, 0, -1, NULL, NULL, 0, 0, 0, 0, 0, 0,
            d.events_out, d.bytes_in, d.bytes_out, d.payload_in, d.payload_out, 0, 0
-    FROM deliveries_raw d WHERE d."timestamp" >= %(start)s AND d."timestamp" < %(end)s"""  # noqa: S608 (our own expressions)
+    FROM deliveries_raw d WHERE d."timestamp" >= %(start)s AND d."timestamp" < %(end)s"""
 """The facts of [start, end) from raw rows: what the roll-ups must add up to."""
+
+DURATION_SQL = "greatest((extract(epoch FROM c.closed_at - c.opened_at) * 1000)::bigint, 0)"
+
+SESSION_FACTS_SQL = f"""
+    SELECT c.closed_at AS "timestamp", c.relay_id, c.client_no, {BIN_SQL.format(ms=DURATION_SQL)} AS duration_bin,
+           1 AS n, {DURATION_SQL} AS duration_ms
+    FROM connections_raw c WHERE c.closed_at >= %(start)s AND c.closed_at < %(end)s"""
+"""The connections that ended in [start, end), likewise."""
 
 TAKES_SQL = {
     "all": "true",
     "errors": "error_code_id <> 0",
     "answered": "bin IS NOT NULL",
     "delivered": "first_bin IS NOT NULL",
+    "sessions": "true",
 }
+
+# Emptied by every fold: vacuumed by count of dead rows, not by share.
+DELTA_OPTIONS = "autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0"
 
 
 def create_sql(rollup: Rollup) -> str:
-    """DDL of the pair of tables, as the migrations and the declared schema hold it."""
+    """DDL of a roll-up, as the declared schema holds it."""
     columns = ",\n".join(f"    {column} {rollup.sql_type(column)} NOT NULL" for column in rollup.columns)
-    key = ", ".join(rollup.key_columns)
-    # Emptied by every fold: vacuumed by count of dead rows, not by share.
-    options = "autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0"
+    key = ", ".join(primary_key(rollup))
+    return f"CREATE TABLE {rollup.name} (\n{columns},\n    PRIMARY KEY ({key})\n);\n"
+
+
+def create_delta_sql(delta: Delta) -> str:
+    """DDL of a delta, as the declared schema holds it."""
+    columns = [f"    {column} {delta.sql_type(column)} NOT NULL" for column in delta.columns]
+    if delta.bins:
+        columns.append("    bins smallint[]")
+    return f"CREATE TABLE {delta.name} (\n" + ",\n".join(columns) + f"\n) WITH ({DELTA_OPTIONS});\n"
+
+
+def create_view_sql(rollup: Rollup) -> str:
+    """DDL of the view of a roll-up as it is now, as the declared schema holds it."""
+    base = ", ".join(rollup.columns)
     return (
-        f"CREATE TABLE {rollup.name} (\n{columns},\n    PRIMARY KEY ({key})\n);\n"
-        f"CREATE TABLE {rollup.delta} (\n{columns}\n) WITH ({options});\n"
+        f"CREATE VIEW {rollup.current} AS\nSELECT {base} FROM {rollup.name}\n"
+        f"UNION ALL SELECT {', '.join(_of_delta(rollup))} FROM {rollup.delta.name};\n"
     )
 
 
-def both_sql(rollup: Rollup) -> str:
-    """A subquery of the merged rows and the deltas that are not merged yet: exact at every moment, to be summed."""
-    columns = ", ".join(rollup.columns)
-    return f"SELECT {columns} FROM {rollup.name} UNION ALL SELECT {columns} FROM {rollup.delta}"  # noqa: S608 (our own names)
+def primary_key(rollup: Rollup) -> tuple[str, ...]:
+    return rollup.primary_key or rollup.key_columns
+
+
+def bucket_of_delta(rollup: Rollup) -> str:
+    """The roll-up's time column from that of its delta."""
+    finer = rollup.delta.grain
+    return finer.column if finer == rollup.grain else rollup.grain.sql(finer.column)
 
 
 def total_sql(measure: str) -> str:
@@ -145,3 +229,13 @@ def total_sql(measure: str) -> str:
 
 def rollup_named(name: str) -> Rollup:
     return next(rollup for rollup in ROLLUPS if rollup.name == name)
+
+
+def _of_delta(rollup: Rollup) -> list[str]:
+    """A delta's columns as the roll-up has them: of the same types, or a view of both would be read as a whole."""
+    bucket = bucket_of_delta(rollup)
+    columns = [bucket if bucket == rollup.grain.column else f"{bucket} AS {rollup.grain.column}"]
+    for column in rollup.columns[1:]:
+        same = rollup.sql_type(column) == rollup.delta.sql_type(column)
+        columns.append(column if same else f"{column}::{rollup.sql_type(column)} AS {column}")
+    return columns

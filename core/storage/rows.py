@@ -205,8 +205,8 @@ def delivery_rows(records: Sequence[Delivery], relay: Array, names: Names) -> tu
     return rows, facts | carried | {"rt_sum": zero.astype(np.float64)}
 
 
-def connection_rows(records: Sequence[Connection], relay: Array, names: Names) -> list[Column]:
-    """Columns of `connections_raw`."""
+def connection_rows(records: Sequence[Connection], relay: Array, names: Names) -> tuple[list[Column], dict[str, Array]]:
+    """Columns of `connections_raw`, and the facts."""
     size = len(records)
 
     def integers(name: str, missing: int = -1) -> Array:
@@ -215,16 +215,35 @@ def connection_rows(records: Sequence[Connection], relay: Array, names: Names) -
 
     apps = np.fromiter((-1 if one.app is None else names.apps[one.app] for one in records), np.int64, size)
     code = integers("close_code")
-    return [
-        Column("closed_at", "timestamptz", integers("closed_at")),
-        Column("opened_at", "timestamptz", integers("opened_at")),
+    closed, opened = integers("closed_at"), integers("opened_at")
+    client = np.fromiter((names.clients[one.client] for one in records), np.int64, size)
+    rows = [
+        Column("closed_at", "timestamptz", closed),
+        Column("opened_at", "timestamptz", opened),
         *(Column(name, "bigint", integers(name)) for name in ("connection", "bytes_in", "bytes_out")),
         Column("events", "integer", integers("events")),
-        Column("client_no", "integer", np.fromiter((names.clients[one.client] for one in records), np.int64, size)),
+        Column("client_no", "integer", client),
         Column("relay_id", "smallint", relay),
         Column("app_id", "smallint", apps, apps >= 0),
         Column("close_code", "integer", code, code >= 0),
     ]
+    # as SQL rounds them: the recount must find the same milliseconds
+    duration = np.maximum(_rounded_milliseconds(closed - opened), 0)
+    facts = {
+        "timestamp": closed,
+        "relay_id": relay,
+        "client_no": client,
+        "duration_bin": bins_of(duration),
+        "n": np.ones(size, dtype=np.int64),
+        "duration_ms": duration,
+    }
+    return rows, facts
+
+
+def _rounded_milliseconds(microseconds: Array) -> Array:
+    """Half away from zero."""
+    rounded: Array = np.sign(microseconds) * ((np.abs(microseconds) + 500) // 1000)
+    return rounded
 
 
 def sample_rows(records: Sequence[Sample], relay: Array) -> list[Column]:

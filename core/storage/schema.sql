@@ -1,7 +1,7 @@
 -- The declared schema: what every database looks like after all migrations. A test replays the migrations and compares.
 -- Raw rows carry small integers; the views `traffic_events` and `connection_metrics` give them their names.
--- Every roll-up is a pair: the merged table and an index-free `_delta` table that the ingest transaction appends to;
--- reports read `base UNION ALL delta`, the fold job moves delta into base (see rollups.py).
+-- The ingest transaction appends to index-free `_delta` tables, each of which feeds several roll-ups; the fold job moves
+-- them there, and reports read the `_current` views of both together (see rollups.py).
 -- PARTITION BY is for plain PostgreSQL; on TimescaleDB the same tables become hypertables (see timescale.py).
 
 CREATE TABLE settings_store (                      -- small facts of this database: demo flag, schema facts
@@ -154,33 +154,6 @@ CREATE TABLE traffic_second (
     bytes_out bigint NOT NULL,
     PRIMARY KEY (bucket, relay_id, event_type_id)
 );
-CREATE TABLE traffic_second_delta (
-    bucket timestamptz NOT NULL,
-    relay_id smallint NOT NULL,
-    event_type_id smallint NOT NULL,
-    n bigint NOT NULL,
-    errors bigint NOT NULL,
-    unanswered bigint NOT NULL,
-    events_out bigint NOT NULL,
-    bytes_in bigint NOT NULL,
-    bytes_out bigint NOT NULL
-) WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0);
-
-CREATE TABLE latency_live (
-    bucket timestamptz NOT NULL,
-    relay_id smallint NOT NULL,
-    event_type_id smallint NOT NULL,
-    bin integer NOT NULL,
-    n bigint NOT NULL,
-    PRIMARY KEY (bucket, relay_id, event_type_id, bin)
-);
-CREATE TABLE latency_live_delta (
-    bucket timestamptz NOT NULL,
-    relay_id smallint NOT NULL,
-    event_type_id smallint NOT NULL,
-    bin integer NOT NULL,
-    n bigint NOT NULL
-) WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0);
 
 CREATE TABLE traffic_minute (
     bucket timestamptz NOT NULL,
@@ -198,21 +171,6 @@ CREATE TABLE traffic_minute (
     rt_sum double precision NOT NULL,
     PRIMARY KEY (bucket, relay_id, event_type_id)
 );
-CREATE TABLE traffic_minute_delta (
-    bucket timestamptz NOT NULL,
-    relay_id smallint NOT NULL,
-    event_type_id smallint NOT NULL,
-    n bigint NOT NULL,
-    errors bigint NOT NULL,
-    unanswered bigint NOT NULL,
-    events_out bigint NOT NULL,
-    bytes_in bigint NOT NULL,
-    bytes_out bigint NOT NULL,
-    payload_in bigint NOT NULL,
-    payload_out bigint NOT NULL,
-    rt_n bigint NOT NULL,
-    rt_sum double precision NOT NULL
-) WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0);
 
 CREATE TABLE traffic_hour (
     bucket timestamptz NOT NULL,
@@ -232,39 +190,15 @@ CREATE TABLE traffic_hour (
     rt_sum double precision NOT NULL,
     PRIMARY KEY (bucket, relay_id, event_type_id, kind, outcome_id)
 );
-CREATE TABLE traffic_hour_delta (
-    bucket timestamptz NOT NULL,
-    relay_id smallint NOT NULL,
-    event_type_id smallint NOT NULL,
-    kind integer NOT NULL,
-    outcome_id smallint NOT NULL,
-    n bigint NOT NULL,
-    errors bigint NOT NULL,
-    unanswered bigint NOT NULL,
-    events_out bigint NOT NULL,
-    bytes_in bigint NOT NULL,
-    bytes_out bigint NOT NULL,
-    payload_in bigint NOT NULL,
-    payload_out bigint NOT NULL,
-    rt_n bigint NOT NULL,
-    rt_sum double precision NOT NULL
-) WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0);
 
-CREATE TABLE error_hour (
+CREATE TABLE latency_live (
     bucket timestamptz NOT NULL,
     relay_id smallint NOT NULL,
     event_type_id smallint NOT NULL,
-    error_code_id smallint NOT NULL,
+    bin integer NOT NULL,
     n bigint NOT NULL,
-    PRIMARY KEY (bucket, relay_id, event_type_id, error_code_id)
+    PRIMARY KEY (bucket, relay_id, event_type_id, bin)
 );
-CREATE TABLE error_hour_delta (
-    bucket timestamptz NOT NULL,
-    relay_id smallint NOT NULL,
-    event_type_id smallint NOT NULL,
-    error_code_id smallint NOT NULL,
-    n bigint NOT NULL
-) WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0);
 
 CREATE TABLE latency_hour (
     bucket timestamptz NOT NULL,
@@ -274,13 +208,6 @@ CREATE TABLE latency_hour (
     n bigint NOT NULL,
     PRIMARY KEY (bucket, relay_id, event_type_id, bin)
 );
-CREATE TABLE latency_hour_delta (
-    bucket timestamptz NOT NULL,
-    relay_id smallint NOT NULL,
-    event_type_id smallint NOT NULL,
-    bin integer NOT NULL,
-    n bigint NOT NULL
-) WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0);
 
 CREATE TABLE latency_day (
     day date NOT NULL,
@@ -290,13 +217,53 @@ CREATE TABLE latency_day (
     n bigint NOT NULL,
     PRIMARY KEY (day, relay_id, event_type_id, bin)
 );
-CREATE TABLE latency_day_delta (
-    day date NOT NULL,
+
+CREATE TABLE first_event_hour (
+    bucket timestamptz NOT NULL,
+    relay_id smallint NOT NULL,
+    first_bin integer NOT NULL,
+    n bigint NOT NULL,
+    PRIMARY KEY (bucket, relay_id, first_bin)
+);
+
+CREATE TABLE error_hour (
+    bucket timestamptz NOT NULL,
     relay_id smallint NOT NULL,
     event_type_id smallint NOT NULL,
-    bin integer NOT NULL,
-    n bigint NOT NULL
-) WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0);
+    error_code_id smallint NOT NULL,
+    n bigint NOT NULL,
+    PRIMARY KEY (bucket, relay_id, event_type_id, error_code_id)
+);
+
+CREATE TABLE client_error_day (
+    day date NOT NULL,
+    relay_id smallint NOT NULL,
+    client_no integer NOT NULL,
+    error_code_id smallint NOT NULL,
+    n bigint NOT NULL,
+    PRIMARY KEY (client_no, day, relay_id, error_code_id)
+);
+
+CREATE TABLE client_hour (
+    bucket timestamptz NOT NULL,
+    relay_id smallint NOT NULL,
+    client_no integer NOT NULL,
+    event_type_id smallint NOT NULL,
+    n integer NOT NULL,
+    accepted integer NOT NULL,
+    duplicate integer NOT NULL,
+    rejected integer NOT NULL,
+    errors integer NOT NULL,
+    unanswered integer NOT NULL,
+    events_out bigint NOT NULL,
+    bytes_in bigint NOT NULL,
+    bytes_out bigint NOT NULL,
+    payload_in bigint NOT NULL,
+    payload_out bigint NOT NULL,
+    rt_n integer NOT NULL,
+    rt_sum double precision NOT NULL,
+    PRIMARY KEY (client_no, bucket, relay_id, event_type_id)
+);
 
 CREATE TABLE client_day (
     day date NOT NULL,
@@ -316,13 +283,43 @@ CREATE TABLE client_day (
     payload_out bigint NOT NULL,
     rt_n bigint NOT NULL,
     rt_sum double precision NOT NULL,
-    PRIMARY KEY (day, relay_id, client_no, event_type_id)
+    PRIMARY KEY (client_no, day, relay_id, event_type_id)
 );
-CREATE TABLE client_day_delta (
+
+CREATE TABLE session_hour (
+    bucket timestamptz NOT NULL,
+    relay_id smallint NOT NULL,
+    duration_bin integer NOT NULL,
+    n bigint NOT NULL,
+    duration_ms bigint NOT NULL,
+    PRIMARY KEY (bucket, relay_id, duration_bin)
+);
+
+CREATE TABLE client_session_day (
     day date NOT NULL,
     relay_id smallint NOT NULL,
     client_no integer NOT NULL,
+    n bigint NOT NULL,
+    duration_ms bigint NOT NULL,
+    PRIMARY KEY (client_no, day, relay_id)
+);
+
+CREATE TABLE client_latency_day (                  -- latency bins of a client's answered messages, and how many of each
+    client_no     integer NOT NULL,
+    day           date NOT NULL,
+    relay_id      smallint NOT NULL,
     event_type_id smallint NOT NULL,
+    bins          smallint[] NOT NULL,
+    counts        integer[] NOT NULL,
+    PRIMARY KEY (client_no, day, relay_id, event_type_id)
+);
+
+CREATE TABLE client_span (                         -- sums of client_day over blocks of `length` days from `day` on
+    length smallint NOT NULL,
+    day date NOT NULL,
+    event_type_id smallint NOT NULL,               -- -1: all types together
+    relay_id smallint NOT NULL,
+    client_no integer NOT NULL,
     n bigint NOT NULL,
     accepted bigint NOT NULL,
     duplicate bigint NOT NULL,
@@ -335,8 +332,163 @@ CREATE TABLE client_day_delta (
     payload_in bigint NOT NULL,
     payload_out bigint NOT NULL,
     rt_n bigint NOT NULL,
+    rt_sum double precision NOT NULL,
+    PRIMARY KEY (length, day, event_type_id, relay_id, client_no)
+);
+
+CREATE INDEX client_hour_time ON client_hour USING brin (bucket) WITH (pages_per_range = 16, autosummarize = on);
+CREATE INDEX client_day_time ON client_day USING brin (day) WITH (pages_per_range = 16, autosummarize = on);
+CREATE INDEX client_error_day_time ON client_error_day USING brin (day) WITH (pages_per_range = 16, autosummarize = on);
+CREATE INDEX client_session_day_time ON client_session_day USING brin (day) WITH (pages_per_range = 16, autosummarize = on);
+
+-- What writers append, and the fold moves into the roll-ups.
+CREATE TABLE traffic_second_delta (
+    bucket timestamptz NOT NULL,
+    relay_id smallint NOT NULL,
+    event_type_id smallint NOT NULL,
+    n integer NOT NULL,
+    errors integer NOT NULL,
+    unanswered integer NOT NULL,
+    events_out bigint NOT NULL,
+    bytes_in bigint NOT NULL,
+    bytes_out bigint NOT NULL,
+    payload_in bigint NOT NULL,
+    payload_out bigint NOT NULL,
+    rt_n integer NOT NULL,
     rt_sum double precision NOT NULL
 ) WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0);
+
+CREATE TABLE traffic_hour_delta (
+    bucket timestamptz NOT NULL,
+    relay_id smallint NOT NULL,
+    event_type_id smallint NOT NULL,
+    kind integer NOT NULL,
+    outcome_id smallint NOT NULL,
+    n integer NOT NULL,
+    errors integer NOT NULL,
+    unanswered integer NOT NULL,
+    events_out bigint NOT NULL,
+    bytes_in bigint NOT NULL,
+    bytes_out bigint NOT NULL,
+    payload_in bigint NOT NULL,
+    payload_out bigint NOT NULL,
+    rt_n integer NOT NULL,
+    rt_sum double precision NOT NULL
+) WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0);
+
+CREATE TABLE latency_delta (
+    bucket timestamptz NOT NULL,
+    relay_id smallint NOT NULL,
+    event_type_id smallint NOT NULL,
+    bin integer NOT NULL,
+    n integer NOT NULL
+) WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0);
+
+CREATE TABLE first_event_delta (
+    bucket timestamptz NOT NULL,
+    relay_id smallint NOT NULL,
+    first_bin integer NOT NULL,
+    n integer NOT NULL
+) WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0);
+
+CREATE TABLE error_delta (
+    bucket timestamptz NOT NULL,
+    relay_id smallint NOT NULL,
+    client_no integer NOT NULL,
+    event_type_id smallint NOT NULL,
+    error_code_id smallint NOT NULL,
+    n integer NOT NULL
+) WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0);
+
+CREATE TABLE client_delta (
+    bucket timestamptz NOT NULL,
+    relay_id smallint NOT NULL,
+    client_no integer NOT NULL,
+    event_type_id smallint NOT NULL,
+    n integer NOT NULL,
+    accepted integer NOT NULL,
+    duplicate integer NOT NULL,
+    rejected integer NOT NULL,
+    errors integer NOT NULL,
+    unanswered integer NOT NULL,
+    events_out bigint NOT NULL,
+    bytes_in bigint NOT NULL,
+    bytes_out bigint NOT NULL,
+    payload_in bigint NOT NULL,
+    payload_out bigint NOT NULL,
+    rt_n integer NOT NULL,
+    rt_sum double precision NOT NULL,
+    bins smallint[]
+) WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0);
+
+CREATE TABLE session_delta (
+    bucket timestamptz NOT NULL,
+    relay_id smallint NOT NULL,
+    client_no integer NOT NULL,
+    duration_bin integer NOT NULL,
+    n integer NOT NULL,
+    duration_ms bigint NOT NULL
+) WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0);
+
+-- What reports read of a roll-up: the merged rows and the deltas not merged yet, to be summed.
+CREATE VIEW traffic_second_current AS
+SELECT bucket, relay_id, event_type_id, n, errors, unanswered, events_out, bytes_in, bytes_out FROM traffic_second
+UNION ALL SELECT bucket, relay_id, event_type_id, n::bigint AS n, errors::bigint AS errors, unanswered::bigint AS unanswered, events_out, bytes_in, bytes_out FROM traffic_second_delta;
+
+CREATE VIEW traffic_minute_current AS
+SELECT bucket, relay_id, event_type_id, n, errors, unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n, rt_sum FROM traffic_minute
+UNION ALL SELECT date_bin('60 seconds', bucket, timestamptz '2000-01-01 00:00:00+00') AS bucket, relay_id, event_type_id, n::bigint AS n, errors::bigint AS errors, unanswered::bigint AS unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n::bigint AS rt_n, rt_sum FROM traffic_second_delta;
+
+CREATE VIEW traffic_hour_current AS
+SELECT bucket, relay_id, event_type_id, kind, outcome_id, n, errors, unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n, rt_sum FROM traffic_hour
+UNION ALL SELECT bucket, relay_id, event_type_id, kind, outcome_id, n::bigint AS n, errors::bigint AS errors, unanswered::bigint AS unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n::bigint AS rt_n, rt_sum FROM traffic_hour_delta;
+
+CREATE VIEW latency_live_current AS
+SELECT bucket, relay_id, event_type_id, bin, n FROM latency_live
+UNION ALL SELECT bucket, relay_id, event_type_id, bin, n::bigint AS n FROM latency_delta;
+
+CREATE VIEW latency_hour_current AS
+SELECT bucket, relay_id, event_type_id, bin, n FROM latency_hour
+UNION ALL SELECT date_bin('3600 seconds', bucket, timestamptz '2000-01-01 00:00:00+00') AS bucket, relay_id, event_type_id, bin, n::bigint AS n FROM latency_delta;
+
+CREATE VIEW latency_day_current AS
+SELECT day, relay_id, event_type_id, bin, n FROM latency_day
+UNION ALL SELECT (bucket AT TIME ZONE 'UTC')::date AS day, relay_id, event_type_id, bin, n::bigint AS n FROM latency_delta;
+
+CREATE VIEW first_event_hour_current AS
+SELECT bucket, relay_id, first_bin, n FROM first_event_hour
+UNION ALL SELECT bucket, relay_id, first_bin, n::bigint AS n FROM first_event_delta;
+
+CREATE VIEW error_hour_current AS
+SELECT bucket, relay_id, event_type_id, error_code_id, n FROM error_hour
+UNION ALL SELECT bucket, relay_id, event_type_id, error_code_id, n::bigint AS n FROM error_delta;
+
+CREATE VIEW client_error_day_current AS
+SELECT day, relay_id, client_no, error_code_id, n FROM client_error_day
+UNION ALL SELECT (bucket AT TIME ZONE 'UTC')::date AS day, relay_id, client_no, error_code_id, n::bigint AS n FROM error_delta;
+
+CREATE VIEW client_hour_current AS
+SELECT bucket, relay_id, client_no, event_type_id, n, accepted, duplicate, rejected, errors, unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n, rt_sum FROM client_hour
+UNION ALL SELECT bucket, relay_id, client_no, event_type_id, n, accepted, duplicate, rejected, errors, unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n, rt_sum FROM client_delta;
+
+CREATE VIEW client_day_current AS
+SELECT day, relay_id, client_no, event_type_id, n, accepted, duplicate, rejected, errors, unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n, rt_sum FROM client_day
+UNION ALL SELECT (bucket AT TIME ZONE 'UTC')::date AS day, relay_id, client_no, event_type_id, n::bigint AS n, accepted::bigint AS accepted, duplicate::bigint AS duplicate, rejected::bigint AS rejected, errors::bigint AS errors, unanswered::bigint AS unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n::bigint AS rt_n, rt_sum FROM client_delta;
+
+CREATE VIEW session_hour_current AS
+SELECT bucket, relay_id, duration_bin, n, duration_ms FROM session_hour
+UNION ALL SELECT bucket, relay_id, duration_bin, n::bigint AS n, duration_ms FROM session_delta;
+
+CREATE VIEW client_session_day_current AS
+SELECT day, relay_id, client_no, n, duration_ms FROM client_session_day
+UNION ALL SELECT (bucket AT TIME ZONE 'UTC')::date AS day, relay_id, client_no, n::bigint AS n, duration_ms FROM session_delta;
+
+CREATE VIEW client_latency_day_current AS
+SELECT l.client_no, l.day, l.relay_id, l.event_type_id, b.bin, b.n
+FROM client_latency_day l, unnest(l.bins, l.counts) AS b (bin, n)
+UNION ALL
+SELECT d.client_no, (d.bucket AT TIME ZONE 'UTC')::date AS day, d.relay_id, d.event_type_id, b.bin, 1 AS n
+FROM client_delta d, unnest(d.bins) AS b (bin);
 
 CREATE TABLE active_day (                          -- clients with n > 0 on a closed UTC day: bit client_no % 65536
     day   date NOT NULL,
@@ -425,16 +577,6 @@ CREATE TABLE login_attempts (
     last_failure timestamptz NOT NULL
 );
 
--- What reports read of a roll-up: the merged rows and the deltas not merged yet, to be summed.
-CREATE VIEW traffic_second_current AS SELECT * FROM traffic_second UNION ALL SELECT * FROM traffic_second_delta;
-CREATE VIEW latency_live_current AS SELECT * FROM latency_live UNION ALL SELECT * FROM latency_live_delta;
-CREATE VIEW traffic_minute_current AS SELECT * FROM traffic_minute UNION ALL SELECT * FROM traffic_minute_delta;
-CREATE VIEW traffic_hour_current AS SELECT * FROM traffic_hour UNION ALL SELECT * FROM traffic_hour_delta;
-CREATE VIEW error_hour_current AS SELECT * FROM error_hour UNION ALL SELECT * FROM error_hour_delta;
-CREATE VIEW latency_hour_current AS SELECT * FROM latency_hour UNION ALL SELECT * FROM latency_hour_delta;
-CREATE VIEW latency_day_current AS SELECT * FROM latency_day UNION ALL SELECT * FROM latency_day_delta;
-CREATE VIEW client_day_current AS SELECT * FROM client_day UNION ALL SELECT * FROM client_day_delta;
-
 -- Connections per minute and relay, counted anew from the samples of each noted minute.
 CREATE TABLE connection_minute (
     bucket           timestamptz NOT NULL,
@@ -455,81 +597,6 @@ CREATE TABLE connection_minute (
 );
 CREATE TABLE connection_minute_due (bucket timestamptz NOT NULL)
     WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0);
-
--- What is known of a single client by the hour, its own percentiles and errors, and times to the first event.
-CREATE TABLE client_hour (
-    bucket timestamptz NOT NULL,
-    relay_id smallint NOT NULL,
-    client_no integer NOT NULL,
-    event_type_id smallint NOT NULL,
-    n bigint NOT NULL,
-    accepted bigint NOT NULL,
-    duplicate bigint NOT NULL,
-    rejected bigint NOT NULL,
-    errors bigint NOT NULL,
-    unanswered bigint NOT NULL,
-    events_out bigint NOT NULL,
-    bytes_in bigint NOT NULL,
-    bytes_out bigint NOT NULL,
-    payload_in bigint NOT NULL,
-    payload_out bigint NOT NULL,
-    rt_n bigint NOT NULL,
-    rt_sum double precision NOT NULL,
-    PRIMARY KEY (bucket, relay_id, client_no, event_type_id)
-);
-CREATE TABLE client_hour_delta (
-    bucket timestamptz NOT NULL,
-    relay_id smallint NOT NULL,
-    client_no integer NOT NULL,
-    event_type_id smallint NOT NULL,
-    n bigint NOT NULL,
-    accepted bigint NOT NULL,
-    duplicate bigint NOT NULL,
-    rejected bigint NOT NULL,
-    errors bigint NOT NULL,
-    unanswered bigint NOT NULL,
-    events_out bigint NOT NULL,
-    bytes_in bigint NOT NULL,
-    bytes_out bigint NOT NULL,
-    payload_in bigint NOT NULL,
-    payload_out bigint NOT NULL,
-    rt_n bigint NOT NULL,
-    rt_sum double precision NOT NULL
-) WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0);
-
-CREATE TABLE client_error_day (
-    day date NOT NULL,
-    relay_id smallint NOT NULL,
-    client_no integer NOT NULL,
-    error_code_id smallint NOT NULL,
-    n bigint NOT NULL,
-    PRIMARY KEY (day, relay_id, client_no, error_code_id)
-);
-CREATE TABLE client_error_day_delta (
-    day date NOT NULL,
-    relay_id smallint NOT NULL,
-    client_no integer NOT NULL,
-    error_code_id smallint NOT NULL,
-    n bigint NOT NULL
-) WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0);
-
-CREATE TABLE first_event_hour (
-    bucket timestamptz NOT NULL,
-    relay_id smallint NOT NULL,
-    first_bin integer NOT NULL,
-    n bigint NOT NULL,
-    PRIMARY KEY (bucket, relay_id, first_bin)
-);
-CREATE TABLE first_event_hour_delta (
-    bucket timestamptz NOT NULL,
-    relay_id smallint NOT NULL,
-    first_bin integer NOT NULL,
-    n bigint NOT NULL
-) WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0);
-
-CREATE VIEW client_hour_current AS SELECT * FROM client_hour UNION ALL SELECT * FROM client_hour_delta;
-CREATE VIEW client_error_day_current AS SELECT * FROM client_error_day UNION ALL SELECT * FROM client_error_day_delta;
-CREATE VIEW first_event_hour_current AS SELECT * FROM first_event_hour UNION ALL SELECT * FROM first_event_hour_delta;
 
 -- Every batch of a source up to and including `upto` is stored; their rows in `batches` are gone.
 CREATE TABLE batch_watermarks (

@@ -8,10 +8,10 @@ from typing import Any
 
 import psycopg
 
-from core.storage import connection_minutes
+from core.storage import connection_minutes, spans
 from core.storage.connections import Database
 from core.storage.fold import recall
-from core.storage.rollups import FACTS_SQL, ROLLUPS, TAKES_SQL, Rollup, both_sql, total_sql
+from core.storage.rollups import CLIENT, FACTS_SQL, ROLLUPS, SESSION, SESSION_FACTS_SQL, TAKES_SQL, Rollup, total_sql
 
 EVER = (datetime(1999, 1, 1, tzinfo=UTC), datetime(2101, 1, 1, tzinfo=UTC))
 DAY = timedelta(days=1)
@@ -39,13 +39,22 @@ def verify(
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         found = []
         for rollup in ROLLUPS:
-            known_from = [recall(connection, name) for name in ("raw_from", f"{rollup.name}_from")]
-            lower = max([_day(first), *(moment for moment in known_from if moment is not None)])
-            upper = _day(last) if _day(last) == last else _day(last) + DAY
+            lower, upper = _recountable(connection, rollup.name, first, last)
             if lower < upper:
                 found += _compare(connection, rollup, lower, upper, limit)
+        found += _compare_client_latency(connection, first, last, limit)
+        found += _compare_spans(connection, limit)
         found += _compare_active_days(connection, first, last, limit)
         return found + _compare_connection_minutes(connection, first, last, limit)
+
+
+def _recountable(
+    connection: psycopg.Connection[Any], name: str, first: datetime, last: datetime
+) -> tuple[datetime, datetime]:
+    """Whole days around [first, last) that raw rows and the roll-up of this name both still hold."""
+    known_from = [recall(connection, mark) for mark in ("raw_from", f"{name}_from")]
+    lower = max([_day(first), *(moment for moment in known_from if moment is not None)])
+    return lower, _day(last) if _day(last) == last else _day(last) + DAY
 
 
 def _compare(
@@ -57,16 +66,17 @@ def _compare(
     recount = [f"recount.{measure}" for measure in rollup.measures]
     differs = " OR ".join(f"{a} IS DISTINCT FROM {b}" for a, b in zip(stored, recount, strict=True))
     bucket = rollup.grain.column
+    facts = SESSION_FACTS_SQL if rollup.delta is SESSION else FACTS_SQL
     statement = f"""
         WITH stored AS (
-            SELECT {keys}, {sums} FROM ({both_sql(rollup)}) parts
+            SELECT {keys}, {sums} FROM {rollup.current}
             WHERE {bucket} >= %(start)s AND {bucket} < %(end)s GROUP BY {keys}
-        ), facts AS ({FACTS_SQL}), counted AS (
+        ), facts AS ({facts}), counted AS (
             SELECT {rollup.grain.sql('"timestamp"')} AS {bucket}, {", ".join((*rollup.keys, *rollup.measures))}
-            FROM facts WHERE {TAKES_SQL[rollup.takes]}
+            FROM facts WHERE {TAKES_SQL[rollup.delta.takes]}
         ), recount AS (SELECT {keys}, {sums} FROM counted GROUP BY {keys})
         SELECT {keys}, {", ".join((*stored, *recount))} FROM stored FULL JOIN recount USING ({keys})
-        WHERE {differs} ORDER BY {keys} LIMIT %(limit)s"""  # noqa: S608 (our own names)
+        WHERE {differs} ORDER BY {keys} LIMIT %(limit)s"""
     rows = connection.execute(statement.encode(), {"start": start, "end": end, "limit": limit}).fetchall()
     width, half = len(rollup.key_columns), len(rollup.measures)
     return [
@@ -80,6 +90,61 @@ def _compare(
             },
         )
         for row in rows
+    ]
+
+
+def _compare_client_latency(
+    connection: psycopg.Connection[Any], start: datetime, end: datetime, limit: int
+) -> list[Difference]:
+    """Each client's bins of each day against its answered raw rows."""
+    lower, upper = _recountable(connection, "client_latency_day", start, end)
+    if lower >= upper:
+        return []
+    keys = "day, relay_id, client_no, event_type_id, bin"
+    rows = connection.execute(
+        f"""WITH stored AS (
+                SELECT {keys}, sum(n)::bigint AS n FROM client_latency_day_current
+                WHERE day >= %(start)s AND day < %(end)s GROUP BY {keys}
+            ), facts AS ({FACTS_SQL}), recount AS (
+                SELECT ("timestamp" AT TIME ZONE 'UTC')::date AS day, relay_id, client_no, event_type_id, bin,
+                       sum(n)::bigint AS n
+                FROM facts WHERE bin IS NOT NULL GROUP BY 1, 2, 3, 4, 5
+            )
+            SELECT {keys}, stored.n, recount.n FROM stored FULL JOIN recount USING ({keys})
+            WHERE stored.n IS DISTINCT FROM recount.n ORDER BY {keys} LIMIT %(limit)s""".encode(),
+        {"start": lower, "end": upper, "limit": limit},
+    )
+    return [Difference("client_latency_day", row[:5], {"n": (row[5], row[6])}) for row in rows.fetchall()]
+
+
+def _compare_spans(connection: psycopg.Connection[Any], limit: int) -> list[Difference]:
+    """The blocks that are built against merged client_day (which is compared with raw rows itself)."""
+    mark = spans.built_before(connection)
+    if mark is None:
+        return []
+    keys = spans.KEYS
+    differs = " OR ".join(f"stored.{measure} IS DISTINCT FROM recount.{measure}" for measure in CLIENT)
+    both = ", ".join(f"stored.{measure}, recount.{measure}" for measure in CLIENT)
+    recount = " UNION ALL ".join(
+        f"({spans.summed_sql(length, 'client_day', f'day < %(upto_{length})s')})" for length in spans.LENGTHS
+    )
+    rows = connection.execute(
+        f"""WITH recount ({keys}, {", ".join(CLIENT)}) AS ({recount})
+            SELECT {keys}, {both} FROM client_span stored FULL JOIN recount USING ({keys})
+            WHERE {differs} ORDER BY {keys} LIMIT %(limit)s""".encode(),
+        {"limit": limit, **{f"upto_{length}": spans.block_start(mark, length) for length in spans.LENGTHS}},
+    )
+    return [
+        Difference(
+            "client_span",
+            row[:5],
+            {
+                measure: (row[5 + 2 * place], row[6 + 2 * place])
+                for place, measure in enumerate(CLIENT)
+                if row[5 + 2 * place] != row[6 + 2 * place]
+            },
+        )
+        for row in rows.fetchall()
     ]
 
 
@@ -140,7 +205,7 @@ def _compare_connection_minutes(
         WITH stored AS (SELECT * FROM connection_minute WHERE bucket = ANY(%(due)s)),
         recount (bucket, relay_id, {", ".join((*MINUTE_MEASURES, *HOST_MEASURES))}) AS ({connection_minutes.RECOUNT})
         SELECT bucket, relay_id, {", ".join((*stored, *recount))} FROM stored FULL JOIN recount USING (bucket, relay_id)
-        WHERE {differs} ORDER BY bucket, relay_id LIMIT %(limit)s"""  # noqa: S608 (our own names)
+        WHERE {differs} ORDER BY bucket, relay_id LIMIT %(limit)s"""
     rows = connection.execute(statement.encode(), {"due": due, "first": due[0], "last": due[-1], "limit": limit})
     count = len(MINUTE_MEASURES)
     return [

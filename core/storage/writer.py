@@ -18,7 +18,7 @@ from core.storage.connections import Database, unavailable
 from core.storage.deltas import delta_of, group
 from core.storage.ledger import Key
 from core.storage.lookups import Lookups
-from core.storage.rollups import ROLLUPS
+from core.storage.rollups import DELTAS, SESSION
 
 Record = TypeVar("Record", Event, Delivery, Connection, Sample)
 
@@ -127,7 +127,9 @@ class BatchWriter:
             facts.append(of_deliveries)
         if work.connections:
             relay = self._relays(work, "connections")
-            copy_columns(connection, "connections_raw", rows.connection_rows(work.connections, relay, names))
+            columns, sessions = rows.connection_rows(work.connections, relay, names)
+            copy_columns(connection, "connections_raw", columns)
+            copy_columns(connection, SESSION.name, *delta_of(SESSION, sessions))
         if work.samples:
             copy_columns(
                 connection, "connection_metrics_raw", rows.sample_rows(work.samples, self._relays(work, "samples"))
@@ -135,8 +137,9 @@ class BatchWriter:
             connection_minutes.note(connection, (sample.timestamp for sample in work.samples))
         if facts:
             together = {name: np.concatenate([part[name] for part in facts]) for name in facts[0]}
-            for rollup in ROLLUPS:
-                copy_columns(connection, rollup.delta, delta_of(rollup, together))
+            for delta in DELTAS:
+                if delta is not SESSION:
+                    copy_columns(connection, delta.name, *delta_of(delta, together))
         self._names.note_identities(connection, {names.clients[one.client]: one.identity for one in work.connections})
         return WriteResult(
             result.stored, result.skipped, len(work.events), len(work.deliveries), len(work.connections),

@@ -12,7 +12,7 @@ from core.records import Event
 from core.storage import partitions
 from core.storage.database import Database
 from core.storage.fold import fold
-from core.storage.rollups import ROLLUPS, both_sql, total_sql
+from core.storage.rollups import DELTAS, ROLLUPS, total_sql
 from core.storage.verify import verify
 from core.storage.writer import BatchWriter
 from tests.support import servers
@@ -29,11 +29,13 @@ def totals(database: Database, *, raw_names: bool = False) -> Totals:
         for rollup in ROLLUPS:
             sums = ", ".join(total_sql(measure) for measure in rollup.measures)
             keys = ", ".join("client_id" if key == "client_no" else key for key in rollup.key_columns)
-            joined = f"({both_sql(rollup)}) parts" + (
-                " JOIN clients USING (client_no)" if "client_no" in rollup.keys else ""
-            )
+            joined = rollup.current + (" JOIN clients USING (client_no)" if "client_no" in rollup.keys else "")
             statement = f"SELECT {keys}, {sums} FROM {joined} GROUP BY {keys} ORDER BY {keys}"
             found[rollup.name] = connection.execute(statement.encode()).fetchall()
+        found["client_latency_day"] = connection.execute(
+            "SELECT client_id, day, relay_id, event_type_id, bin, sum(n)::bigint FROM client_latency_day_current"
+            " JOIN clients USING (client_no) GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5"
+        ).fetchall()
         found["seen"] = connection.execute(
             "SELECT client_id, first_seen, last_seen FROM clients_seen ORDER BY 1"
         ).fetchall()
@@ -41,7 +43,7 @@ def totals(database: Database, *, raw_names: bool = False) -> Totals:
 
 
 def deltas(database: Database) -> int:
-    return sum(int(database.read(f"SELECT count(*) AS n FROM {rollup.delta}")["n"].iloc[0]) for rollup in ROLLUPS)
+    return sum(int(database.read(f"SELECT count(*) AS n FROM {delta.name}")["n"].iloc[0]) for delta in DELTAS)
 
 
 def write(database: Database, *events: Event, sequence: int = 1) -> None:
@@ -105,7 +107,7 @@ def test_a_fold_changes_no_total_and_a_second_one_nothing(any_database: Database
     assert deltas(any_database) > 0
     first = fold(any_database, NOON)
     assert first.folded
-    assert first.moved["client_day"] == 3
+    assert first.moved["client_delta"] == 3
     assert deltas(any_database) == 0
     assert totals(any_database) == before
     assert sum(fold(any_database, NOON).moved.values()) == 0

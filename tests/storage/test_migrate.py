@@ -10,14 +10,17 @@ from pathlib import Path
 import pytest
 
 from core.exceptions import MigrationError
-from core.records import ERROR_CODES, EVENT_TYPES, OUTCOMES, Delivery
-from core.storage import rollups, timescale
+from core.records import ERROR_CODES, EVENT_TYPES, OUTCOMES, Connection, Delivery
+from core.storage import client_latency, rollups, timescale
 from core.storage.database import Database
+from core.storage.fold import fold
 from core.storage.migrate import DIRECTORY, Migration, declared, migrate, status
 from core.storage.verify import verify
 from core.storage.writer import BatchWriter
 from tests.support import servers
 from tests.support.records import NOON, batch, event, micros
+
+DAY = timedelta(days=1)
 
 CATALOG = {
     "columns": """
@@ -74,10 +77,14 @@ def test_the_replay_on_timescaledb_gives_the_same_without_partitions(
 
 
 def test_the_schema_holds_the_declared_rollups(database: Database) -> None:
+    text = (DIRECTORY.parent / "schema.sql").read_text()
     for rollup in rollups.ROLLUPS:
-        for table in (rollup.name, rollup.delta):
+        for table in (rollup.name, rollup.current):
             assert list(database.read(f"SELECT * FROM {table}").columns) == list(rollup.columns)
-        assert rollups.create_sql(rollup) in (DIRECTORY.parent / "schema.sql").read_text()
+        assert rollups.create_sql(rollup) in text
+        assert rollups.create_view_sql(rollup) in text
+    assert all(rollups.create_delta_sql(delta) in text for delta in rollups.DELTAS)
+    assert client_latency.CURRENT in text
 
 
 def test_the_lookups_hold_every_name_of_the_records(database: Database) -> None:
@@ -86,25 +93,66 @@ def test_the_lookups_hold_every_name_of_the_records(database: Database) -> None:
     assert set(ERROR_CODES) < set(database.read("SELECT name FROM error_codes")["name"])
 
 
-def test_rollups_added_later_are_filled_from_the_raw_rows(empty_dsn: str) -> None:
-    """As an older version stored them: raw rows and its own deltas only."""
-    added = ("client_hour", "client_error_day", "first_event_hour")
+PAIRED = {
+    2: ("traffic_second", "latency_live", "traffic_minute", "traffic_hour", "error_hour", "latency_hour", "latency_day",
+        "client_day"),
+    4: ("traffic_second", "latency_live", "traffic_minute", "traffic_hour", "error_hour", "latency_hour", "latency_day",
+        "client_day", "client_hour", "client_error_day", "first_event_hour"),
+}  # fmt: skip
+"""The roll-ups of earlier schemas, each with a delta of its own."""
+
+
+@pytest.mark.parametrize("version", PAIRED)
+def test_an_earlier_schema_is_brought_up_with_its_data(version: int, database: Database, empty_dsn: str) -> None:
+    """What was merged, what still lay in its own delta, and what did not exist yet and is counted from raw rows."""
+    with BatchWriter(database) as writer:
+        many = [
+            event(NOON + timedelta(minutes=37 * n), f"client {n % 3}", response_time_ms=n, first_event_ms=n / 3,
+                  error_code="blocked" if n % 4 == 0 else None)
+            for n in range(80)
+        ]  # fmt: skip
+        deliveries = [Delivery(micros(NOON), "client 1", 5, bytes_out=70)]
+        ended = [Connection(9, "client 2", "address", micros(NOON), micros(NOON) + 1_234_567)]
+        writer.write([batch(many, deliveries=deliveries, connections=ended)])
     with Database(empty_dsn) as older:
-        migrate(older)
-        with BatchWriter(older) as writer:
-            many = [
-                event(NOON + timedelta(minutes=37 * n), f"client {n % 3}", response_time_ms=n, first_event_ms=n / 3,
-                      error_code="blocked" if n % 4 == 0 else None)
-                for n in range(80)
-            ]  # fmt: skip
-            writer.write([batch(many, deliveries=[Delivery(micros(NOON), "client 1", 5, bytes_out=70)])])
+        migrate(older, declared()[:version])
+        for table in ("relays", "clients", "traffic_events_raw", "deliveries_raw", "connections_raw"):
+            copy_rows(database, older, table)
         with older.borrow() as connection:
-            for name in added:
-                connection.execute(f"DROP TABLE {name}, {name}_delta CASCADE".encode())
-            connection.execute("DELETE FROM schema_migrations WHERE version = 3")
-        assert [migration.version for migration in migrate(older)] == [3]
+            for name in PAIRED[version]:
+                rollup = rollups.rollup_named(name)
+                for table, start, end in (
+                    (name, NOON - DAY, NOON + DAY),
+                    (f"{name}_delta", NOON + DAY, NOON + 9 * DAY),
+                ):
+                    connection.execute(counted(rollup, table).encode(), {"start": start, "end": end})
+        assert [migration.version for migration in migrate(older)] == list(range(version + 1, len(declared()) + 1))
         assert verify(older) == []
-        assert not older.read("SELECT 1 AS one FROM first_event_hour").empty
+        for table in ("client_hour", "client_latency_day", "session_hour", "client_session_day", "first_event_hour"):
+            assert not older.read(f"SELECT 1 AS one FROM {table}").empty
+        fold(older, NOON + 90 * DAY)
+        assert not older.read("SELECT 1 AS one FROM client_span").empty
+        assert verify(older) == []
+
+
+def counted(rollup: rollups.Rollup, table: str) -> str:
+    """Statement that fills a table of an earlier schema as its version did, from the facts of [start, end)."""
+    keys = ", ".join(rollup.key_columns)
+    sums = ", ".join(rollups.total_sql(measure) for measure in rollup.measures)
+    bucket = rollup.grain.sql('"timestamp"')
+    return f"""INSERT INTO {table} ({", ".join(rollup.columns)}) SELECT {keys}, {sums}
+        FROM (SELECT {bucket} AS {rollup.grain.column}, * FROM ({rollups.FACTS_SQL}) facts) facts
+        WHERE {rollups.TAKES_SQL[rollup.delta.takes]} GROUP BY {keys}"""
+
+
+def copy_rows(source: Database, target: Database, table: str) -> None:
+    with (
+        source.connect() as read, target.connect() as write,
+        read.cursor().copy(f"COPY (SELECT * FROM {table}) TO STDOUT".encode()) as out,
+        write.cursor().copy(f"COPY {table} FROM STDIN".encode()) as into,
+    ):  # fmt: skip
+        for piece in out:
+            into.write(piece)
 
 
 def test_a_second_run_does_nothing(database: Database) -> None:

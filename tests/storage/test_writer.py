@@ -104,13 +104,13 @@ def test_two_writers_with_the_same_batches_store_each_once(database: Database) -
 
 def test_a_failed_write_leaves_nothing_and_can_be_repeated(database: Database) -> None:
     with database.borrow() as connection:
-        connection.execute("ALTER TABLE client_day_delta ADD CONSTRAINT no_bob CHECK (n < 2)")
+        connection.execute("ALTER TABLE client_delta ADD CONSTRAINT no_bob CHECK (n < 2)")
     with BatchWriter(database) as writer:
         with pytest.raises(psycopg.errors.CheckViolation):
             writer.write([batch([event(client="bob"), event(client="bob")])])
         assert rows_of(database, "1", "clients") == rows_of(database, "1", "batches") == []
         with database.borrow() as connection:
-            connection.execute("ALTER TABLE client_day_delta DROP CONSTRAINT no_bob")
+            connection.execute("ALTER TABLE client_delta DROP CONSTRAINT no_bob")
         writer.write([batch([event(client="carol")], sequence=2)])
         writer.write([batch([event(client="bob"), event(client="bob")])])
     assert rows_of(database, "client_no, client_id", "clients") == [(0, "carol"), (1, "bob")]

@@ -1,0 +1,273 @@
+-- One delta per group of facts, feeding several roll-ups: fewer rows to append for each batch. A client's rows lie together
+-- in the primary keys of its roll-ups; ranges of time over all clients are found by BRIN indexes. New: response times of
+-- each client by day, sums per client over blocks of days, and how long connections lasted.
+
+-- Merge what waits in the old deltas.
+INSERT INTO traffic_second (bucket, relay_id, event_type_id, n, errors, unanswered, events_out, bytes_in, bytes_out)
+SELECT bucket, relay_id, event_type_id, sum(n)::bigint, sum(errors)::bigint, sum(unanswered)::bigint, sum(events_out)::bigint, sum(bytes_in)::bigint, sum(bytes_out)::bigint FROM traffic_second_delta GROUP BY bucket, relay_id, event_type_id
+ON CONFLICT (bucket, relay_id, event_type_id) DO UPDATE SET n = traffic_second.n + excluded.n, errors = traffic_second.errors + excluded.errors, unanswered = traffic_second.unanswered + excluded.unanswered, events_out = traffic_second.events_out + excluded.events_out, bytes_in = traffic_second.bytes_in + excluded.bytes_in, bytes_out = traffic_second.bytes_out + excluded.bytes_out;
+INSERT INTO latency_live (bucket, relay_id, event_type_id, bin, n)
+SELECT bucket, relay_id, event_type_id, bin, sum(n)::bigint FROM latency_live_delta GROUP BY bucket, relay_id, event_type_id, bin
+ON CONFLICT (bucket, relay_id, event_type_id, bin) DO UPDATE SET n = latency_live.n + excluded.n;
+INSERT INTO traffic_minute (bucket, relay_id, event_type_id, n, errors, unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n, rt_sum)
+SELECT bucket, relay_id, event_type_id, sum(n)::bigint, sum(errors)::bigint, sum(unanswered)::bigint, sum(events_out)::bigint, sum(bytes_in)::bigint, sum(bytes_out)::bigint, sum(payload_in)::bigint, sum(payload_out)::bigint, sum(rt_n)::bigint, sum(rt_sum) FROM traffic_minute_delta GROUP BY bucket, relay_id, event_type_id
+ON CONFLICT (bucket, relay_id, event_type_id) DO UPDATE SET n = traffic_minute.n + excluded.n, errors = traffic_minute.errors + excluded.errors, unanswered = traffic_minute.unanswered + excluded.unanswered, events_out = traffic_minute.events_out + excluded.events_out, bytes_in = traffic_minute.bytes_in + excluded.bytes_in, bytes_out = traffic_minute.bytes_out + excluded.bytes_out, payload_in = traffic_minute.payload_in + excluded.payload_in, payload_out = traffic_minute.payload_out + excluded.payload_out, rt_n = traffic_minute.rt_n + excluded.rt_n, rt_sum = traffic_minute.rt_sum + excluded.rt_sum;
+INSERT INTO traffic_hour (bucket, relay_id, event_type_id, kind, outcome_id, n, errors, unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n, rt_sum)
+SELECT bucket, relay_id, event_type_id, kind, outcome_id, sum(n)::bigint, sum(errors)::bigint, sum(unanswered)::bigint, sum(events_out)::bigint, sum(bytes_in)::bigint, sum(bytes_out)::bigint, sum(payload_in)::bigint, sum(payload_out)::bigint, sum(rt_n)::bigint, sum(rt_sum) FROM traffic_hour_delta GROUP BY bucket, relay_id, event_type_id, kind, outcome_id
+ON CONFLICT (bucket, relay_id, event_type_id, kind, outcome_id) DO UPDATE SET n = traffic_hour.n + excluded.n, errors = traffic_hour.errors + excluded.errors, unanswered = traffic_hour.unanswered + excluded.unanswered, events_out = traffic_hour.events_out + excluded.events_out, bytes_in = traffic_hour.bytes_in + excluded.bytes_in, bytes_out = traffic_hour.bytes_out + excluded.bytes_out, payload_in = traffic_hour.payload_in + excluded.payload_in, payload_out = traffic_hour.payload_out + excluded.payload_out, rt_n = traffic_hour.rt_n + excluded.rt_n, rt_sum = traffic_hour.rt_sum + excluded.rt_sum;
+INSERT INTO error_hour (bucket, relay_id, event_type_id, error_code_id, n)
+SELECT bucket, relay_id, event_type_id, error_code_id, sum(n)::bigint FROM error_hour_delta GROUP BY bucket, relay_id, event_type_id, error_code_id
+ON CONFLICT (bucket, relay_id, event_type_id, error_code_id) DO UPDATE SET n = error_hour.n + excluded.n;
+INSERT INTO latency_hour (bucket, relay_id, event_type_id, bin, n)
+SELECT bucket, relay_id, event_type_id, bin, sum(n)::bigint FROM latency_hour_delta GROUP BY bucket, relay_id, event_type_id, bin
+ON CONFLICT (bucket, relay_id, event_type_id, bin) DO UPDATE SET n = latency_hour.n + excluded.n;
+INSERT INTO latency_day (day, relay_id, event_type_id, bin, n)
+SELECT day, relay_id, event_type_id, bin, sum(n)::bigint FROM latency_day_delta GROUP BY day, relay_id, event_type_id, bin
+ON CONFLICT (day, relay_id, event_type_id, bin) DO UPDATE SET n = latency_day.n + excluded.n;
+INSERT INTO client_day (day, relay_id, client_no, event_type_id, n, accepted, duplicate, rejected, errors, unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n, rt_sum)
+SELECT day, relay_id, client_no, event_type_id, sum(n)::bigint, sum(accepted)::bigint, sum(duplicate)::bigint, sum(rejected)::bigint, sum(errors)::bigint, sum(unanswered)::bigint, sum(events_out)::bigint, sum(bytes_in)::bigint, sum(bytes_out)::bigint, sum(payload_in)::bigint, sum(payload_out)::bigint, sum(rt_n)::bigint, sum(rt_sum) FROM client_day_delta GROUP BY day, relay_id, client_no, event_type_id
+ON CONFLICT (day, relay_id, client_no, event_type_id) DO UPDATE SET n = client_day.n + excluded.n, accepted = client_day.accepted + excluded.accepted, duplicate = client_day.duplicate + excluded.duplicate, rejected = client_day.rejected + excluded.rejected, errors = client_day.errors + excluded.errors, unanswered = client_day.unanswered + excluded.unanswered, events_out = client_day.events_out + excluded.events_out, bytes_in = client_day.bytes_in + excluded.bytes_in, bytes_out = client_day.bytes_out + excluded.bytes_out, payload_in = client_day.payload_in + excluded.payload_in, payload_out = client_day.payload_out + excluded.payload_out, rt_n = client_day.rt_n + excluded.rt_n, rt_sum = client_day.rt_sum + excluded.rt_sum;
+INSERT INTO client_hour (bucket, relay_id, client_no, event_type_id, n, accepted, duplicate, rejected, errors, unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n, rt_sum)
+SELECT bucket, relay_id, client_no, event_type_id, sum(n)::bigint, sum(accepted)::bigint, sum(duplicate)::bigint, sum(rejected)::bigint, sum(errors)::bigint, sum(unanswered)::bigint, sum(events_out)::bigint, sum(bytes_in)::bigint, sum(bytes_out)::bigint, sum(payload_in)::bigint, sum(payload_out)::bigint, sum(rt_n)::bigint, sum(rt_sum) FROM client_hour_delta GROUP BY bucket, relay_id, client_no, event_type_id
+ON CONFLICT (bucket, relay_id, client_no, event_type_id) DO UPDATE SET n = client_hour.n + excluded.n, accepted = client_hour.accepted + excluded.accepted, duplicate = client_hour.duplicate + excluded.duplicate, rejected = client_hour.rejected + excluded.rejected, errors = client_hour.errors + excluded.errors, unanswered = client_hour.unanswered + excluded.unanswered, events_out = client_hour.events_out + excluded.events_out, bytes_in = client_hour.bytes_in + excluded.bytes_in, bytes_out = client_hour.bytes_out + excluded.bytes_out, payload_in = client_hour.payload_in + excluded.payload_in, payload_out = client_hour.payload_out + excluded.payload_out, rt_n = client_hour.rt_n + excluded.rt_n, rt_sum = client_hour.rt_sum + excluded.rt_sum;
+INSERT INTO client_error_day (day, relay_id, client_no, error_code_id, n)
+SELECT day, relay_id, client_no, error_code_id, sum(n)::bigint FROM client_error_day_delta GROUP BY day, relay_id, client_no, error_code_id
+ON CONFLICT (day, relay_id, client_no, error_code_id) DO UPDATE SET n = client_error_day.n + excluded.n;
+INSERT INTO first_event_hour (bucket, relay_id, first_bin, n)
+SELECT bucket, relay_id, first_bin, sum(n)::bigint FROM first_event_hour_delta GROUP BY bucket, relay_id, first_bin
+ON CONFLICT (bucket, relay_id, first_bin) DO UPDATE SET n = first_event_hour.n + excluded.n;
+DROP VIEW traffic_second_current, latency_live_current, traffic_minute_current, traffic_hour_current, error_hour_current, latency_hour_current, latency_day_current, client_day_current, client_hour_current, client_error_day_current, first_event_hour_current;
+DROP TABLE traffic_second_delta, latency_live_delta, traffic_minute_delta, traffic_hour_delta, error_hour_delta, latency_hour_delta, latency_day_delta, client_day_delta, client_hour_delta, client_error_day_delta, first_event_hour_delta;
+
+ALTER TABLE client_hour DROP CONSTRAINT client_hour_pkey, ADD PRIMARY KEY (client_no, bucket, relay_id, event_type_id);
+ALTER TABLE client_day DROP CONSTRAINT client_day_pkey, ADD PRIMARY KEY (client_no, day, relay_id, event_type_id);
+ALTER TABLE client_error_day DROP CONSTRAINT client_error_day_pkey, ADD PRIMARY KEY (client_no, day, relay_id, error_code_id);
+ALTER TABLE client_hour ALTER n TYPE integer, ALTER accepted TYPE integer, ALTER duplicate TYPE integer, ALTER rejected TYPE integer, ALTER errors TYPE integer, ALTER unanswered TYPE integer, ALTER rt_n TYPE integer;
+
+CREATE TABLE session_hour (
+    bucket timestamptz NOT NULL,
+    relay_id smallint NOT NULL,
+    duration_bin integer NOT NULL,
+    n bigint NOT NULL,
+    duration_ms bigint NOT NULL,
+    PRIMARY KEY (bucket, relay_id, duration_bin)
+);
+
+CREATE TABLE client_session_day (
+    day date NOT NULL,
+    relay_id smallint NOT NULL,
+    client_no integer NOT NULL,
+    n bigint NOT NULL,
+    duration_ms bigint NOT NULL,
+    PRIMARY KEY (client_no, day, relay_id)
+);
+
+CREATE TABLE client_latency_day (                  -- latency bins of a client's answered messages, and how many of each
+    client_no     integer NOT NULL,
+    day           date NOT NULL,
+    relay_id      smallint NOT NULL,
+    event_type_id smallint NOT NULL,
+    bins          smallint[] NOT NULL,
+    counts        integer[] NOT NULL,
+    PRIMARY KEY (client_no, day, relay_id, event_type_id)
+);
+
+CREATE TABLE client_span (                         -- sums of client_day over blocks of `length` days from `day` on
+    length smallint NOT NULL,
+    day date NOT NULL,
+    event_type_id smallint NOT NULL,               -- -1: all types together
+    relay_id smallint NOT NULL,
+    client_no integer NOT NULL,
+    n bigint NOT NULL,
+    accepted bigint NOT NULL,
+    duplicate bigint NOT NULL,
+    rejected bigint NOT NULL,
+    errors bigint NOT NULL,
+    unanswered bigint NOT NULL,
+    events_out bigint NOT NULL,
+    bytes_in bigint NOT NULL,
+    bytes_out bigint NOT NULL,
+    payload_in bigint NOT NULL,
+    payload_out bigint NOT NULL,
+    rt_n bigint NOT NULL,
+    rt_sum double precision NOT NULL,
+    PRIMARY KEY (length, day, event_type_id, relay_id, client_no)
+);
+
+CREATE INDEX client_hour_time ON client_hour USING brin (bucket) WITH (pages_per_range = 16, autosummarize = on);
+CREATE INDEX client_day_time ON client_day USING brin (day) WITH (pages_per_range = 16, autosummarize = on);
+CREATE INDEX client_error_day_time ON client_error_day USING brin (day) WITH (pages_per_range = 16, autosummarize = on);
+CREATE INDEX client_session_day_time ON client_session_day USING brin (day) WITH (pages_per_range = 16, autosummarize = on);
+
+CREATE TABLE traffic_second_delta (
+    bucket timestamptz NOT NULL,
+    relay_id smallint NOT NULL,
+    event_type_id smallint NOT NULL,
+    n integer NOT NULL,
+    errors integer NOT NULL,
+    unanswered integer NOT NULL,
+    events_out bigint NOT NULL,
+    bytes_in bigint NOT NULL,
+    bytes_out bigint NOT NULL,
+    payload_in bigint NOT NULL,
+    payload_out bigint NOT NULL,
+    rt_n integer NOT NULL,
+    rt_sum double precision NOT NULL
+) WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0);
+
+CREATE TABLE traffic_hour_delta (
+    bucket timestamptz NOT NULL,
+    relay_id smallint NOT NULL,
+    event_type_id smallint NOT NULL,
+    kind integer NOT NULL,
+    outcome_id smallint NOT NULL,
+    n integer NOT NULL,
+    errors integer NOT NULL,
+    unanswered integer NOT NULL,
+    events_out bigint NOT NULL,
+    bytes_in bigint NOT NULL,
+    bytes_out bigint NOT NULL,
+    payload_in bigint NOT NULL,
+    payload_out bigint NOT NULL,
+    rt_n integer NOT NULL,
+    rt_sum double precision NOT NULL
+) WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0);
+
+CREATE TABLE latency_delta (
+    bucket timestamptz NOT NULL,
+    relay_id smallint NOT NULL,
+    event_type_id smallint NOT NULL,
+    bin integer NOT NULL,
+    n integer NOT NULL
+) WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0);
+
+CREATE TABLE first_event_delta (
+    bucket timestamptz NOT NULL,
+    relay_id smallint NOT NULL,
+    first_bin integer NOT NULL,
+    n integer NOT NULL
+) WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0);
+
+CREATE TABLE error_delta (
+    bucket timestamptz NOT NULL,
+    relay_id smallint NOT NULL,
+    client_no integer NOT NULL,
+    event_type_id smallint NOT NULL,
+    error_code_id smallint NOT NULL,
+    n integer NOT NULL
+) WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0);
+
+CREATE TABLE client_delta (
+    bucket timestamptz NOT NULL,
+    relay_id smallint NOT NULL,
+    client_no integer NOT NULL,
+    event_type_id smallint NOT NULL,
+    n integer NOT NULL,
+    accepted integer NOT NULL,
+    duplicate integer NOT NULL,
+    rejected integer NOT NULL,
+    errors integer NOT NULL,
+    unanswered integer NOT NULL,
+    events_out bigint NOT NULL,
+    bytes_in bigint NOT NULL,
+    bytes_out bigint NOT NULL,
+    payload_in bigint NOT NULL,
+    payload_out bigint NOT NULL,
+    rt_n integer NOT NULL,
+    rt_sum double precision NOT NULL,
+    bins smallint[]
+) WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0);
+
+CREATE TABLE session_delta (
+    bucket timestamptz NOT NULL,
+    relay_id smallint NOT NULL,
+    client_no integer NOT NULL,
+    duration_bin integer NOT NULL,
+    n integer NOT NULL,
+    duration_ms bigint NOT NULL
+) WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0);
+
+CREATE VIEW traffic_second_current AS
+SELECT bucket, relay_id, event_type_id, n, errors, unanswered, events_out, bytes_in, bytes_out FROM traffic_second
+UNION ALL SELECT bucket, relay_id, event_type_id, n::bigint AS n, errors::bigint AS errors, unanswered::bigint AS unanswered, events_out, bytes_in, bytes_out FROM traffic_second_delta;
+
+CREATE VIEW traffic_minute_current AS
+SELECT bucket, relay_id, event_type_id, n, errors, unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n, rt_sum FROM traffic_minute
+UNION ALL SELECT date_bin('60 seconds', bucket, timestamptz '2000-01-01 00:00:00+00') AS bucket, relay_id, event_type_id, n::bigint AS n, errors::bigint AS errors, unanswered::bigint AS unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n::bigint AS rt_n, rt_sum FROM traffic_second_delta;
+
+CREATE VIEW traffic_hour_current AS
+SELECT bucket, relay_id, event_type_id, kind, outcome_id, n, errors, unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n, rt_sum FROM traffic_hour
+UNION ALL SELECT bucket, relay_id, event_type_id, kind, outcome_id, n::bigint AS n, errors::bigint AS errors, unanswered::bigint AS unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n::bigint AS rt_n, rt_sum FROM traffic_hour_delta;
+
+CREATE VIEW latency_live_current AS
+SELECT bucket, relay_id, event_type_id, bin, n FROM latency_live
+UNION ALL SELECT bucket, relay_id, event_type_id, bin, n::bigint AS n FROM latency_delta;
+
+CREATE VIEW latency_hour_current AS
+SELECT bucket, relay_id, event_type_id, bin, n FROM latency_hour
+UNION ALL SELECT date_bin('3600 seconds', bucket, timestamptz '2000-01-01 00:00:00+00') AS bucket, relay_id, event_type_id, bin, n::bigint AS n FROM latency_delta;
+
+CREATE VIEW latency_day_current AS
+SELECT day, relay_id, event_type_id, bin, n FROM latency_day
+UNION ALL SELECT (bucket AT TIME ZONE 'UTC')::date AS day, relay_id, event_type_id, bin, n::bigint AS n FROM latency_delta;
+
+CREATE VIEW first_event_hour_current AS
+SELECT bucket, relay_id, first_bin, n FROM first_event_hour
+UNION ALL SELECT bucket, relay_id, first_bin, n::bigint AS n FROM first_event_delta;
+
+CREATE VIEW error_hour_current AS
+SELECT bucket, relay_id, event_type_id, error_code_id, n FROM error_hour
+UNION ALL SELECT bucket, relay_id, event_type_id, error_code_id, n::bigint AS n FROM error_delta;
+
+CREATE VIEW client_error_day_current AS
+SELECT day, relay_id, client_no, error_code_id, n FROM client_error_day
+UNION ALL SELECT (bucket AT TIME ZONE 'UTC')::date AS day, relay_id, client_no, error_code_id, n::bigint AS n FROM error_delta;
+
+CREATE VIEW client_hour_current AS
+SELECT bucket, relay_id, client_no, event_type_id, n, accepted, duplicate, rejected, errors, unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n, rt_sum FROM client_hour
+UNION ALL SELECT bucket, relay_id, client_no, event_type_id, n, accepted, duplicate, rejected, errors, unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n, rt_sum FROM client_delta;
+
+CREATE VIEW client_day_current AS
+SELECT day, relay_id, client_no, event_type_id, n, accepted, duplicate, rejected, errors, unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n, rt_sum FROM client_day
+UNION ALL SELECT (bucket AT TIME ZONE 'UTC')::date AS day, relay_id, client_no, event_type_id, n::bigint AS n, accepted::bigint AS accepted, duplicate::bigint AS duplicate, rejected::bigint AS rejected, errors::bigint AS errors, unanswered::bigint AS unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n::bigint AS rt_n, rt_sum FROM client_delta;
+
+CREATE VIEW session_hour_current AS
+SELECT bucket, relay_id, duration_bin, n, duration_ms FROM session_hour
+UNION ALL SELECT bucket, relay_id, duration_bin, n::bigint AS n, duration_ms FROM session_delta;
+
+CREATE VIEW client_session_day_current AS
+SELECT day, relay_id, client_no, n, duration_ms FROM client_session_day
+UNION ALL SELECT (bucket AT TIME ZONE 'UTC')::date AS day, relay_id, client_no, n::bigint AS n, duration_ms FROM session_delta;
+
+CREATE VIEW client_latency_day_current AS
+SELECT l.client_no, l.day, l.relay_id, l.event_type_id, b.bin, b.n
+FROM client_latency_day l, unnest(l.bins, l.counts) AS b (bin, n)
+UNION ALL
+SELECT d.client_no, (d.bucket AT TIME ZONE 'UTC')::date AS day, d.relay_id, d.event_type_id, b.bin, 1 AS n
+FROM client_delta d, unnest(d.bins) AS b (bin);
+
+-- Fill what is new from the raw rows that are kept. The next fold builds the blocks.
+INSERT INTO client_latency_day (client_no, day, relay_id, event_type_id, bins, counts)
+SELECT client_no, day, relay_id, event_type_id, array_agg(bin), array_agg(n)
+FROM (
+    SELECT client_no, ("timestamp" AT TIME ZONE 'UTC')::date AS day, relay_id, event_type_id,
+           ceil(ln(greatest(e.response_time_ms::float8, 0.001)) / 0.015000281259492598::float8)::integer::smallint AS bin, count(*)::integer AS n
+    FROM traffic_events_raw e WHERE response_time_ms IS NOT NULL GROUP BY 1, 2, 3, 4, 5
+) parts
+GROUP BY 1, 2, 3, 4;
+
+WITH ended AS (
+    SELECT c.closed_at AS "timestamp", c.relay_id, c.client_no, ceil(ln(greatest(greatest((extract(epoch FROM c.closed_at - c.opened_at) * 1000)::bigint, 0)::float8, 0.001)) / 0.015000281259492598::float8)::integer AS duration_bin,
+           1 AS n, greatest((extract(epoch FROM c.closed_at - c.opened_at) * 1000)::bigint, 0) AS duration_ms
+    FROM connections_raw c
+)
+INSERT INTO session_hour (bucket, relay_id, duration_bin, n, duration_ms)
+SELECT date_bin('3600 seconds', "timestamp", timestamptz '2000-01-01 00:00:00+00'), relay_id, duration_bin, count(*), sum(duration_ms)::bigint FROM ended GROUP BY 1, 2, 3;
+
+WITH ended AS (
+    SELECT c.closed_at AS "timestamp", c.relay_id, c.client_no, ceil(ln(greatest(greatest((extract(epoch FROM c.closed_at - c.opened_at) * 1000)::bigint, 0)::float8, 0.001)) / 0.015000281259492598::float8)::integer AS duration_bin,
+           1 AS n, greatest((extract(epoch FROM c.closed_at - c.opened_at) * 1000)::bigint, 0) AS duration_ms
+    FROM connections_raw c
+)
+INSERT INTO client_session_day (day, relay_id, client_no, n, duration_ms)
+SELECT ("timestamp" AT TIME ZONE 'UTC')::date, relay_id, client_no, count(*), sum(duration_ms)::bigint FROM ended GROUP BY 1, 2, 3;
