@@ -101,7 +101,7 @@ def transpose(events: Sequence[Event]) -> EventColumns | None:
         and set(event_type) <= set(EVENT_TYPES)
         and set(outcome) <= set(OUTCOMES)
         and set(error_code) <= {None, *ERROR_CODES}
-        and all(value is None or len(value) == 32 for value in event_id)
+        and {len(value) for value in event_id if value is not None} <= {32}
     )
     if not clean:
         return None
