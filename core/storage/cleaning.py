@@ -191,7 +191,7 @@ def all_storable(texts: Sequence[str], longest: int) -> bool:
         return True
     lengths = set(map(len, texts))
     together = "".join(texts)
-    sizes_fit = 0 < min(lengths) and max(lengths) <= longest
+    sizes_fit = min(lengths) > 0 and max(lengths) <= longest
     return sizes_fit and "\0" not in together and (together.isascii() or all(map(_encodable, texts)))
 
 

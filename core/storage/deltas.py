@@ -39,8 +39,11 @@ def delta_of(delta: Delta, facts: Facts) -> tuple[list[Column], Payloads | None]
     for name in delta.measures:
         sums = np.add.reduceat(column(name)[order], starts) if len(starts) else column(name)
         result.append(Column(name, delta.sql_type(name), sums))
-    if not delta.bins:
+    if not delta.of_clients:
         return result, None
+    times = facts["timestamp"][order]
+    result.append(Column("first_at", "timestamptz", np.minimum.reduceat(times, starts) if len(starts) else times))
+    result.append(Column("last_at", "timestamptz", np.maximum.reduceat(times, starts) if len(starts) else times))
     return result, Payloads("bins", _bins(column("bin")[order], column("rt_n")[order] != 0, starts))
 
 

@@ -7,18 +7,18 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import psycopg
+from psycopg.types.json import Jsonb
 
-from core.storage import active_days, client_latency, connection_minutes, ledger, partitions, spans
+from core.storage import active_days, client_bins, client_days, connection_minutes, ledger, partitions
 from core.storage.connections import Database
 from core.storage.rollups import (
     CLIENTS,
-    DAY,
     DELTAS,
     HOUR,
     ROLLUPS,
     Delta,
     Rollup,
-    bucket_of_delta,
+    bucket_of,
     primary_key,
     total_sql,
 )
@@ -52,11 +52,10 @@ def fold(database: Database, now: datetime) -> FoldResult:
             days: set[date] = set()
             for delta in DELTAS:
                 with connection.transaction():
-                    moved[delta.name], touched = _merge(connection, delta)
                     if delta is CLIENTS:
-                        days = active_days.build(connection, {hour.astimezone(UTC).date() for hour in touched}, now)
-                        spans.build(connection, now)
-            moved["client_seen"] = _merge_seen(connection)
+                        moved[delta.name], days = _merge_clients(connection, now)
+                    else:
+                        moved[delta.name], _ = _merge(connection, delta)
             with connection.transaction():
                 moved["connection_minute"] = connection_minutes.roll_up(connection, now)
             with connection.transaction():
@@ -71,52 +70,61 @@ def fold(database: Database, now: datetime) -> FoldResult:
 
 
 def fold_sql(delta: Delta) -> str:
-    """Move all rows of a delta into the roll-ups it feeds; returns the count moved and the hours touched."""
-    parts = [_insert_sql(rollup) for rollup in ROLLUPS if rollup.delta is delta]
+    """Move all rows of a delta into the roll-ups it feeds; returns the count moved and the hours touched, and for the
+    delta of clients the keys of rows of client_hour and of client_day that have to be packed."""
+    parts = {rollup.name: _insert_sql(rollup) for rollup in ROLLUPS if rollup.delta is delta and not rollup.closed}
+    results = "(SELECT count(*) FROM moved), array(SELECT DISTINCT " + HOUR.sql(delta.grain.column) + " FROM moved)"
     if delta is CLIENTS:
-        parts += [client_latency.merge_sql("moved"), *spans.late_sql("moved", DAY.sql("bucket"))]
-    ctes = ",".join(f"\n        merged_{number} AS ({part})" for number, part in enumerate(parts))
+        parts["client_day"] = client_days.late_days_sql("moved")
+        parts |= {f"blocks_{length}": client_days.late_blocks_sql("moved", length) for length in client_days.LENGTHS}
+        parts["first_seen"] = EARLIER_FIRST_SEEN
+        for table in client_bins.KEYS:
+            results += f", {client_bins.long_rows_sql(f'merged_{table}', table)}"
+    ctes = ",".join(f"\n        merged_{name} AS ({part})" for name, part in parts.items())
     # DELETE, never TRUNCATE: rows that writers commit meanwhile stay for the next fold, and nobody waits.
     return f"""
         WITH moved AS (DELETE FROM {delta.name} RETURNING *),{ctes}
-        SELECT (SELECT count(*) FROM moved), array(SELECT DISTINCT {HOUR.sql(delta.grain.column)} FROM moved)"""
+        SELECT {results}"""
+
+
+EARLIER_FIRST_SEEN = """
+            UPDATE clients c SET first_seen = late.first_at
+            FROM (SELECT client_no, min(first_at) AS first_at FROM moved GROUP BY client_no) late
+            WHERE c.client_no = late.client_no AND late.first_at < c.first_seen"""
 
 
 def _insert_sql(rollup: Rollup) -> str:
-    key = ", ".join(primary_key(rollup))
-    keys = ", ".join((bucket_of_delta(rollup), *rollup.keys))
+    name, key = rollup.name, ", ".join(primary_key(rollup))
+    keys = ", ".join((bucket_of(rollup, rollup.delta), *rollup.keys))
+    columns = ", ".join(rollup.columns)
     sums = ", ".join(f"{total_sql(measure)} AS {measure}" for measure in rollup.measures)
-    added = ", ".join(f"{measure} = {rollup.name}.{measure} + excluded.{measure}" for measure in rollup.measures)
+    added = ", ".join(f"{measure} = {name}.{measure} + excluded.{measure}" for measure in rollup.measures)
     order = ", ".join(str(rollup.key_columns.index(column) + 1) for column in primary_key(rollup))
+    returned = ""
+    if rollup.sketch:
+        columns += ", last_at, bins"
+        sums += ", max(last_at), concatenated(bins)"
+        added += f", last_at = greatest({name}.last_at, excluded.last_at), bins = {name}.bins || excluded.bins"
+        returned = f"RETURNING {key}, cardinality(bins) AS size"
     return f"""
-            INSERT INTO {rollup.name} ({", ".join(rollup.columns)})
+            INSERT INTO {name} ({columns})
             SELECT {keys}, {sums} FROM moved GROUP BY {keys} ORDER BY {order}
-            ON CONFLICT ({key}) DO UPDATE SET {added}"""
+            ON CONFLICT ({key}) DO UPDATE SET {added} {returned}"""
 
 
-def _merge(connection: psycopg.Connection[Any], delta: Delta) -> tuple[int, list[datetime]]:
-    row = connection.execute(fold_sql(delta).encode()).fetchone()
-    return (int(row[0]), row[1]) if row else (0, [])
+def _merge(connection: psycopg.Connection[Any], delta: Delta) -> tuple[int, tuple[Any, ...]]:
+    row: tuple[Any, ...] = connection.execute(fold_sql(delta).encode()).fetchone() or (0, [])
+    return int(row[0]), row[1:]
 
 
-def _merge_seen(connection: psycopg.Connection[Any]) -> int:
-    """First and last seen: locked in order of their numbers, as writers do."""
-    with connection.transaction():
-        rows = connection.execute(
-            """WITH moved AS (DELETE FROM client_seen_delta RETURNING *)
-               SELECT client_no, min(first_seen), max(last_seen), count(*) FROM moved GROUP BY 1 ORDER BY 1"""
-        ).fetchall()
-        if not rows:
-            return 0
-        numbers = [row[0] for row in rows]
-        connection.execute("SELECT 1 FROM clients WHERE client_no = ANY(%s) ORDER BY client_no FOR UPDATE", [numbers])
-        connection.execute(
-            """UPDATE clients c SET first_seen = least(c.first_seen, s.first), last_seen = greatest(c.last_seen, s.last)
-               FROM unnest(%s::integer[], %s::timestamptz[], %s::timestamptz[]) AS s (number, first, last)
-               WHERE c.client_no = s.number""",
-            [numbers, [row[1] for row in rows], [row[2] for row in rows]],
-        )
-        return sum(row[3] for row in rows)
+def _merge_clients(connection: psycopg.Connection[Any], now: datetime) -> tuple[int, set[date]]:
+    """Returns the count moved and the days whose active clients were built."""
+    moved, (hours, *long) = _merge(connection, CLIENTS)
+    for table, keys in zip(client_bins.KEYS, long, strict=True):
+        if keys:
+            connection.execute(client_bins.pack_sql(table).encode(), {"keys": Jsonb(keys)})
+    client_days.build(connection, now)
+    return moved, active_days.build(connection, {hour.astimezone(UTC).date() for hour in hours}, now)
 
 
 def _prune(connection: psycopg.Connection[Any], rollup: Rollup, now: datetime) -> int:

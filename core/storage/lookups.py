@@ -6,7 +6,7 @@ which would leave gaps at every conflict and rollback.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import psycopg
@@ -75,34 +75,37 @@ class Lookups:
                 connection.execute(insert, [number, stored])
                 cache[stored] = cache[name] = number
 
-    def find_clients(self, connection: psycopg.Connection[Any], seen: Mapping[str, tuple[int, int]]) -> set[str]:
-        """Learn the numbers of clients, numbering new ones; returns the new ones.
+    def find_clients(
+        self, connection: psycopg.Connection[Any], names: Iterable[str], first_seen: Callable[[], Mapping[str, int]]
+    ) -> None:
+        """Learn the numbers of clients, numbering new ones.
 
-        `seen` gives for each client its first and last time in this write, in microseconds since the Unix epoch.
+        `first_seen` gives the first time of each client in this write, in microseconds since the Unix epoch; it is
+        asked only when there are new ones.
         """
         if len(self.clients) > MOST_CACHED:
             self.clients.clear()
-        missing = sorted(name for name in seen if name not in self.clients)
+        missing = sorted(name for name in names if name not in self.clients)
         if not missing:
-            return set()
+            return
         select = "SELECT client_id, client_no FROM clients WHERE client_id = ANY(%s)"
         self.clients |= dict(connection.execute(select, [missing]).fetchall())
         unknown = [name for name in missing if name not in self.clients]
         if not unknown:
-            return set()
+            return
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
         self.clients |= dict(connection.execute(select, [unknown]).fetchall())
         new = [name for name in unknown if name not in self.clients]
+        first = first_seen()
         made = connection.execute(
-            """INSERT INTO clients (client_no, client_id, first_seen, last_seen)
+            """INSERT INTO clients (client_no, client_id, first_seen)
                SELECT (SELECT coalesce(max(client_no), -1) FROM clients) + place, name,
-                      timestamptz 'epoch' + first * interval '1 us', timestamptz 'epoch' + last * interval '1 us'
-               FROM unnest(%s::text[], %s::bigint[], %s::bigint[]) WITH ORDINALITY AS new (name, first, last, place)
+                      timestamptz 'epoch' + first * interval '1 us'
+               FROM unnest(%s::text[], %s::bigint[]) WITH ORDINALITY AS new (name, first, place)
                RETURNING client_id, client_no""",
-            [new, [seen[name][0] for name in new], [seen[name][1] for name in new]],
+            [new, [first[name] for name in new]],
         )
         self.clients |= dict(made.fetchall())
-        return set(new)
 
     def note_identities(self, connection: psycopg.Connection[Any], identities: Mapping[int, str]) -> None:
         """Record what names these clients (pubkey, key, address), where it is news."""

@@ -44,8 +44,8 @@ class Delta:
     keys: tuple[str, ...]
     measures: tuple[str, ...]
     takes: Literal["all", "errors", "answered", "delivered", "sessions"] = "all"
-    bins: bool = False
-    """Whether each row also has the latency bins of its answered messages, one element per message."""
+    of_clients: bool = False
+    """Whether each row also has the first and last time of its facts, and the latency bins of its answered messages."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -60,7 +60,8 @@ class Delta:
 @dataclass(frozen=True)
 class Rollup:
     """A table fed by a delta, by a coarser time or fewer keys. `primary_key`: the order in which rows are looked for;
-    `keep`: age at which rows are removed (None: never); `small`: its counts fit 32 bits."""
+    `keep`: age at which rows are removed (None: never); `small`: its counts fit 32 bits; `closed`: not fed by the fold,
+    but summed from the hours of days that have ended; `sketch`: also has the latency bins of its answered messages."""
 
     name: str
     delta: Delta
@@ -70,6 +71,8 @@ class Rollup:
     primary_key: tuple[str, ...] = ()
     keep: timedelta | None = None
     small: bool = False
+    closed: bool = False
+    sketch: bool = False
 
     @property
     def key_columns(self) -> tuple[str, ...]:
@@ -120,7 +123,7 @@ TRAFFIC_HOUR = Delta(
 LATENCY = Delta("latency_delta", FIVE_SECONDS, ("relay_id", "event_type_id", "bin"), ("n",), "answered")
 FIRST_EVENT = Delta("first_event_delta", HOUR, ("relay_id", "first_bin"), ("n",), "delivered")
 ERRORS = Delta("error_delta", HOUR, ("relay_id", "client_no", "event_type_id", "error_code_id"), ("n",), "errors")
-CLIENTS = Delta("client_delta", HOUR, ("relay_id", "client_no", "event_type_id"), CLIENT, bins=True)
+CLIENTS = Delta("client_delta", HOUR, ("relay_id", "client_no", "event_type_id"), CLIENT, of_clients=True)
 SESSION = Delta("session_delta", HOUR, ("relay_id", "client_no", "duration_bin"), SESSIONS, "sessions")
 
 DELTAS: tuple[Delta, ...] = (TRAFFIC_SECOND, TRAFFIC_HOUR, LATENCY, FIRST_EVENT, ERRORS, CLIENTS, SESSION)
@@ -144,8 +147,9 @@ ROLLUPS: tuple[Rollup, ...] = (
     Rollup("client_error_day", ERRORS, DAY, ("relay_id", "client_no", "error_code_id"), ("n",),
            ("client_no", "day", "relay_id", "error_code_id")),
     Rollup("client_hour", CLIENTS, HOUR, ("relay_id", "client_no", "event_type_id"), CLIENT, OF_CLIENT_HOUR,
-           small=True),
-    Rollup("client_day", CLIENTS, DAY, ("relay_id", "client_no", "event_type_id"), CLIENT, OF_CLIENT_DAY),
+           small=True, sketch=True),
+    Rollup("client_day", CLIENTS, DAY, ("relay_id", "client_no", "event_type_id"), CLIENT, OF_CLIENT_DAY,
+           closed=True, sketch=True),
     Rollup("session_hour", SESSION, HOUR, ("relay_id", "duration_bin"), SESSIONS),
     Rollup("client_session_day", SESSION, DAY, ("relay_id", "client_no"), SESSIONS, ("client_no", "day", "relay_id")),
 )  # fmt: skip
@@ -184,42 +188,57 @@ TAKES_SQL = {
     "sessions": "true",
 }
 
+CLOSED_MARK = "client_days_built_before"
+OPEN_FROM = (
+    f"SELECT (value #>> '{{}}')::date::timestamp AT TIME ZONE 'UTC' FROM settings_store WHERE name = '{CLOSED_MARK}'"
+)
+"""When the first UTC day begins that client_day does not hold yet."""
+
 # Emptied by every fold: vacuumed by count of dead rows, not by share.
 DELTA_OPTIONS = "autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0"
 
 
+SKETCH = (
+    "    last_at timestamptz NOT NULL,\n    bins smallint[],\n    packed_bins smallint[],\n    packed_counts integer[],"
+)
+OF_CLIENTS = "    first_at timestamptz NOT NULL,\n    last_at timestamptz NOT NULL,\n    bins smallint[]"
+
+
 def create_sql(rollup: Rollup) -> str:
     """DDL of a roll-up, as the declared schema holds it."""
-    columns = ",\n".join(f"    {column} {rollup.sql_type(column)} NOT NULL" for column in rollup.columns)
+    columns = [f"    {column} {rollup.sql_type(column)} NOT NULL," for column in rollup.columns]
+    sketch = [SKETCH] if rollup.sketch else []
     key = ", ".join(primary_key(rollup))
-    return f"CREATE TABLE {rollup.name} (\n{columns},\n    PRIMARY KEY ({key})\n);\n"
+    return "\n".join([f"CREATE TABLE {rollup.name} (", *columns, *sketch, f"    PRIMARY KEY ({key})", ");\n"])
 
 
 def create_delta_sql(delta: Delta) -> str:
     """DDL of a delta, as the declared schema holds it."""
     columns = [f"    {column} {delta.sql_type(column)} NOT NULL" for column in delta.columns]
-    if delta.bins:
-        columns.append("    bins smallint[]")
+    if delta.of_clients:
+        columns.append(OF_CLIENTS)
     return f"CREATE TABLE {delta.name} (\n" + ",\n".join(columns) + f"\n) WITH ({DELTA_OPTIONS});\n"
 
 
 def create_view_sql(rollup: Rollup) -> str:
     """DDL of the view of a roll-up as it is now, as the declared schema holds it."""
-    base = ", ".join(rollup.columns)
-    return (
-        f"CREATE VIEW {rollup.current} AS\nSELECT {base} FROM {rollup.name}\n"
-        f"UNION ALL SELECT {', '.join(_of_delta(rollup))} FROM {rollup.delta.name};\n"
-    )
+    parts = [
+        f"SELECT {', '.join(rollup.columns)} FROM {rollup.name}",
+        f"SELECT {', '.join(_of_delta(rollup))} FROM {rollup.delta.name}",
+    ]
+    if rollup.closed:
+        columns = ", ".join(_of_finer(rollup, rollup_named("client_hour")))
+        parts.append(f"SELECT {columns} FROM client_hour WHERE bucket >= ({OPEN_FROM})")
+    return f"CREATE VIEW {rollup.current} AS\n" + "\nUNION ALL ".join(parts) + ";\n"
 
 
 def primary_key(rollup: Rollup) -> tuple[str, ...]:
     return rollup.primary_key or rollup.key_columns
 
 
-def bucket_of_delta(rollup: Rollup) -> str:
-    """The roll-up's time column from that of its delta."""
-    finer = rollup.delta.grain
-    return finer.column if finer == rollup.grain else rollup.grain.sql(finer.column)
+def bucket_of(rollup: Rollup, finer: Delta | Rollup) -> str:
+    """The roll-up's time column from that of a finer table."""
+    return finer.grain.column if finer.grain == rollup.grain else rollup.grain.sql(finer.grain.column)
 
 
 def total_sql(measure: str) -> str:
@@ -232,10 +251,14 @@ def rollup_named(name: str) -> Rollup:
 
 
 def _of_delta(rollup: Rollup) -> list[str]:
-    """A delta's columns as the roll-up has them: of the same types, or a view of both would be read as a whole."""
-    bucket = bucket_of_delta(rollup)
+    return _of_finer(rollup, rollup.delta)
+
+
+def _of_finer(rollup: Rollup, finer: Delta | Rollup) -> list[str]:
+    """A finer table's columns as the roll-up has them: of the same types, or a view of both would be read whole."""
+    bucket = bucket_of(rollup, finer)
     columns = [bucket if bucket == rollup.grain.column else f"{bucket} AS {rollup.grain.column}"]
     for column in rollup.columns[1:]:
-        same = rollup.sql_type(column) == rollup.delta.sql_type(column)
+        same = rollup.sql_type(column) == finer.sql_type(column)
         columns.append(column if same else f"{column}::{rollup.sql_type(column)} AS {column}")
     return columns

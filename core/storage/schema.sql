@@ -35,8 +35,7 @@ CREATE TABLE clients (                             -- client_no is dense from 0:
     client_id  text NOT NULL UNIQUE,
     identity   text NOT NULL DEFAULT 'address',
     name       text,
-    first_seen timestamptz NOT NULL,
-    last_seen  timestamptz NOT NULL
+    first_seen timestamptz NOT NULL
 );
 
 -- Raw -------------------------------------------------------------------------------------------------------------
@@ -142,6 +141,8 @@ CREATE TABLE quarantine (                          -- what could not be stored a
 -- Declared in rollups.py; a test holds them to it. event_type_id 0 is the pseudo type DELIVERY: connection totals that
 -- belong to no client message (n = 0). rt_sum is in milliseconds, each addend a multiple of 1/1024 ms, so that sums are
 -- exact and do not depend on the order of addition.
+CREATE AGGREGATE concatenated (smallint[]) (SFUNC = array_cat, STYPE = smallint[]);
+
 CREATE TABLE traffic_second (
     bucket timestamptz NOT NULL,
     relay_id smallint NOT NULL,
@@ -262,6 +263,10 @@ CREATE TABLE client_hour (
     payload_out bigint NOT NULL,
     rt_n integer NOT NULL,
     rt_sum double precision NOT NULL,
+    last_at timestamptz NOT NULL,
+    bins smallint[],
+    packed_bins smallint[],
+    packed_counts integer[],
     PRIMARY KEY (client_no, bucket, relay_id, event_type_id)
 );
 
@@ -283,6 +288,10 @@ CREATE TABLE client_day (
     payload_out bigint NOT NULL,
     rt_n bigint NOT NULL,
     rt_sum double precision NOT NULL,
+    last_at timestamptz NOT NULL,
+    bins smallint[],
+    packed_bins smallint[],
+    packed_counts integer[],
     PRIMARY KEY (client_no, day, relay_id, event_type_id)
 );
 
@@ -302,16 +311,6 @@ CREATE TABLE client_session_day (
     n bigint NOT NULL,
     duration_ms bigint NOT NULL,
     PRIMARY KEY (client_no, day, relay_id)
-);
-
-CREATE TABLE client_latency_day (                  -- latency bins of a client's answered messages, and how many of each
-    client_no     integer NOT NULL,
-    day           date NOT NULL,
-    relay_id      smallint NOT NULL,
-    event_type_id smallint NOT NULL,
-    bins          smallint[] NOT NULL,
-    counts        integer[] NOT NULL,
-    PRIMARY KEY (client_no, day, relay_id, event_type_id)
 );
 
 CREATE TABLE client_span (                         -- sums of client_day over blocks of `length` days from `day` on
@@ -418,6 +417,8 @@ CREATE TABLE client_delta (
     payload_out bigint NOT NULL,
     rt_n integer NOT NULL,
     rt_sum double precision NOT NULL,
+    first_at timestamptz NOT NULL,
+    last_at timestamptz NOT NULL,
     bins smallint[]
 ) WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0);
 
@@ -473,7 +474,8 @@ UNION ALL SELECT bucket, relay_id, client_no, event_type_id, n, accepted, duplic
 
 CREATE VIEW client_day_current AS
 SELECT day, relay_id, client_no, event_type_id, n, accepted, duplicate, rejected, errors, unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n, rt_sum FROM client_day
-UNION ALL SELECT (bucket AT TIME ZONE 'UTC')::date AS day, relay_id, client_no, event_type_id, n::bigint AS n, accepted::bigint AS accepted, duplicate::bigint AS duplicate, rejected::bigint AS rejected, errors::bigint AS errors, unanswered::bigint AS unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n::bigint AS rt_n, rt_sum FROM client_delta;
+UNION ALL SELECT (bucket AT TIME ZONE 'UTC')::date AS day, relay_id, client_no, event_type_id, n::bigint AS n, accepted::bigint AS accepted, duplicate::bigint AS duplicate, rejected::bigint AS rejected, errors::bigint AS errors, unanswered::bigint AS unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n::bigint AS rt_n, rt_sum FROM client_delta
+UNION ALL SELECT (bucket AT TIME ZONE 'UTC')::date AS day, relay_id, client_no, event_type_id, n::bigint AS n, accepted::bigint AS accepted, duplicate::bigint AS duplicate, rejected::bigint AS rejected, errors::bigint AS errors, unanswered::bigint AS unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n::bigint AS rt_n, rt_sum FROM client_hour WHERE bucket >= (SELECT (value #>> '{}')::date::timestamp AT TIME ZONE 'UTC' FROM settings_store WHERE name = 'client_days_built_before');
 
 CREATE VIEW session_hour_current AS
 SELECT bucket, relay_id, duration_bin, n, duration_ms FROM session_hour
@@ -483,12 +485,26 @@ CREATE VIEW client_session_day_current AS
 SELECT day, relay_id, client_no, n, duration_ms FROM client_session_day
 UNION ALL SELECT (bucket AT TIME ZONE 'UTC')::date AS day, relay_id, client_no, n::bigint AS n, duration_ms FROM session_delta;
 
-CREATE VIEW client_latency_day_current AS
-SELECT l.client_no, l.day, l.relay_id, l.event_type_id, b.bin, b.n
-FROM client_latency_day l, unnest(l.bins, l.counts) AS b (bin, n)
-UNION ALL
-SELECT d.client_no, (d.bucket AT TIME ZONE 'UTC')::date AS day, d.relay_id, d.event_type_id, b.bin, 1 AS n
-FROM client_delta d, unnest(d.bins) AS b (bin);
+CREATE VIEW client_hour_latency AS
+SELECT s.client_no, s.bucket, s.relay_id, s.event_type_id, b.bin, 1 AS n FROM client_hour s, unnest(s.bins) AS b (bin)
+UNION ALL SELECT s.client_no, s.bucket, s.relay_id, s.event_type_id, b.bin, b.n FROM client_hour s, unnest(s.packed_bins, s.packed_counts) AS b (bin, n)
+UNION ALL SELECT client_no, bucket, relay_id, event_type_id, b.bin, 1 AS n FROM client_delta, unnest(bins) AS b (bin);
+
+CREATE VIEW client_day_latency AS
+SELECT s.client_no, s.day, s.relay_id, s.event_type_id, b.bin, 1 AS n FROM client_day s, unnest(s.bins) AS b (bin)
+UNION ALL SELECT s.client_no, s.day, s.relay_id, s.event_type_id, b.bin, b.n FROM client_day s, unnest(s.packed_bins, s.packed_counts) AS b (bin, n)
+UNION ALL SELECT s.client_no, s.day, s.relay_id, s.event_type_id, b.bin, 1 AS n FROM (SELECT (bucket AT TIME ZONE 'UTC')::date AS day, * FROM client_hour WHERE bucket >= (SELECT (value #>> '{}')::date::timestamp AT TIME ZONE 'UTC' FROM settings_store WHERE name = 'client_days_built_before')) s, unnest(s.bins) AS b (bin)
+UNION ALL SELECT s.client_no, s.day, s.relay_id, s.event_type_id, b.bin, b.n FROM (SELECT (bucket AT TIME ZONE 'UTC')::date AS day, * FROM client_hour WHERE bucket >= (SELECT (value #>> '{}')::date::timestamp AT TIME ZONE 'UTC' FROM settings_store WHERE name = 'client_days_built_before')) s, unnest(s.packed_bins, s.packed_counts) AS b (bin, n)
+UNION ALL SELECT client_no, (bucket AT TIME ZONE 'UTC')::date AS day, relay_id, event_type_id, b.bin, 1 AS n FROM client_delta, unnest(bins) AS b (bin);
+
+CREATE VIEW clients_seen AS                        -- clients with the last time of each, exact also between two folds
+SELECT c.client_no, c.client_id, c.identity, c.name, least(c.first_seen, d.first_at) AS first_seen,
+       greatest((SELECT max(h.last_at) FROM client_hour h WHERE h.client_no = c.client_no
+                 AND h.bucket = (SELECT max(bucket) FROM client_hour l WHERE l.client_no = c.client_no)),
+                d.last_at, c.first_seen) AS last_seen
+FROM clients c
+LEFT JOIN (SELECT client_no, min(first_at) AS first_at, max(last_at) AS last_at
+           FROM client_delta GROUP BY client_no) d USING (client_no);
 
 CREATE TABLE active_day (                          -- clients with n > 0 on a closed UTC day: bit client_no % 65536
     day   date NOT NULL,
@@ -496,17 +512,6 @@ CREATE TABLE active_day (                          -- clients with n > 0 on a cl
     bits  bit(65536) NOT NULL,
     PRIMARY KEY (day, chunk)
 );
-CREATE TABLE client_seen_delta (                   -- merged into clients.first_seen and last_seen by the fold
-    client_no  integer NOT NULL,
-    first_seen timestamptz NOT NULL,
-    last_seen  timestamptz NOT NULL
-) WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0);
-CREATE VIEW clients_seen AS                        -- clients, exact also between two folds
-SELECT c.client_no, c.client_id, c.identity, c.name,
-       least(c.first_seen, d.first_seen) AS first_seen, greatest(c.last_seen, d.last_seen) AS last_seen
-FROM clients c
-LEFT JOIN (SELECT client_no, min(first_seen) AS first_seen, max(last_seen) AS last_seen
-           FROM client_seen_delta GROUP BY client_no) d USING (client_no);
 
 -- Documented names ------------------------------------------------------------------------------------------------
 CREATE VIEW traffic_events AS

@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 
-from core.storage import connection_minutes, spans
+from core.storage import client_days, connection_minutes
 from core.storage.connections import Database
 from core.storage.fold import recall
 from core.storage.rollups import CLIENT, FACTS_SQL, ROLLUPS, SESSION, SESSION_FACTS_SQL, TAKES_SQL, Rollup, total_sql
@@ -42,8 +42,9 @@ def verify(
             lower, upper = _recountable(connection, rollup.name, first, last)
             if lower < upper:
                 found += _compare(connection, rollup, lower, upper, limit)
-        found += _compare_client_latency(connection, first, last, limit)
-        found += _compare_spans(connection, limit)
+                if rollup.sketch:
+                    found += _compare_client_latency(connection, rollup, lower, upper, limit)
+        found += _compare_blocks(connection, limit)
         found += _compare_active_days(connection, first, last, limit)
         return found + _compare_connection_minutes(connection, first, last, limit)
 
@@ -94,45 +95,42 @@ def _compare(
 
 
 def _compare_client_latency(
-    connection: psycopg.Connection[Any], start: datetime, end: datetime, limit: int
+    connection: psycopg.Connection[Any], rollup: Rollup, start: datetime, end: datetime, limit: int
 ) -> list[Difference]:
-    """Each client's bins of each day against its answered raw rows."""
-    lower, upper = _recountable(connection, "client_latency_day", start, end)
-    if lower >= upper:
-        return []
-    keys = "day, relay_id, client_no, event_type_id, bin"
+    """Each client's bins of each hour or day against its answered raw rows."""
+    bucket = rollup.grain.column
+    keys = f"{bucket}, relay_id, client_no, event_type_id, bin"
     rows = connection.execute(
         f"""WITH stored AS (
-                SELECT {keys}, sum(n)::bigint AS n FROM client_latency_day_current
-                WHERE day >= %(start)s AND day < %(end)s GROUP BY {keys}
+                SELECT {keys}, sum(n)::bigint AS n FROM {rollup.name}_latency
+                WHERE {bucket} >= %(start)s AND {bucket} < %(end)s GROUP BY {keys}
             ), facts AS ({FACTS_SQL}), recount AS (
-                SELECT ("timestamp" AT TIME ZONE 'UTC')::date AS day, relay_id, client_no, event_type_id, bin,
+                SELECT {rollup.grain.sql('"timestamp"')} AS {bucket}, relay_id, client_no, event_type_id, bin,
                        sum(n)::bigint AS n
                 FROM facts WHERE bin IS NOT NULL GROUP BY 1, 2, 3, 4, 5
             )
             SELECT {keys}, stored.n, recount.n FROM stored FULL JOIN recount USING ({keys})
             WHERE stored.n IS DISTINCT FROM recount.n ORDER BY {keys} LIMIT %(limit)s""".encode(),
-        {"start": lower, "end": upper, "limit": limit},
+        {"start": start, "end": end, "limit": limit},
     )
-    return [Difference("client_latency_day", row[:5], {"n": (row[5], row[6])}) for row in rows.fetchall()]
+    return [Difference(f"{rollup.name}_latency", row[:5], {"n": (row[5], row[6])}) for row in rows.fetchall()]
 
 
-def _compare_spans(connection: psycopg.Connection[Any], limit: int) -> list[Difference]:
-    """The blocks that are built against merged client_day (which is compared with raw rows itself)."""
-    mark = spans.built_before(connection)
-    if mark is None:
-        return []
-    keys = spans.KEYS
+def _compare_blocks(connection: psycopg.Connection[Any], limit: int) -> list[Difference]:
+    """The blocks that are built against client_day (which is compared with raw rows itself)."""
+    mark = client_days.built_before(connection)
+    keys = client_days.SPAN_KEYS
     differs = " OR ".join(f"stored.{measure} IS DISTINCT FROM recount.{measure}" for measure in CLIENT)
     both = ", ".join(f"stored.{measure}, recount.{measure}" for measure in CLIENT)
     recount = " UNION ALL ".join(
-        f"({spans.summed_sql(length, 'client_day', f'day < %(upto_{length})s')})" for length in spans.LENGTHS
+        f"({client_days.blocks_sql(length, 'client_day', f'day < %(upto_{length})s')})"
+        for length in client_days.LENGTHS
     )
     rows = connection.execute(
         f"""WITH recount ({keys}, {", ".join(CLIENT)}) AS ({recount})
             SELECT {keys}, {both} FROM client_span stored FULL JOIN recount USING ({keys})
             WHERE {differs} ORDER BY {keys} LIMIT %(limit)s""".encode(),
-        {"limit": limit, **{f"upto_{length}": spans.block_start(mark, length) for length in spans.LENGTHS}},
+        {"limit": limit} | {f"upto_{length}": client_days.block_start(mark, length) for length in client_days.LENGTHS},
     )
     return [
         Difference(

@@ -12,7 +12,7 @@ import psycopg
 
 from core.records import Batch, Connection, Delivery, Event, Sample
 from core.storage import cleaning, connection_minutes, ledger, partitions, rows
-from core.storage.binary_copy import Column, copy_columns
+from core.storage.binary_copy import copy_columns
 from core.storage.cleaning import Quarantine
 from core.storage.connections import Database, unavailable
 from core.storage.deltas import delta_of, group
@@ -155,16 +155,9 @@ class BatchWriter:
         if work.columns is not None:
             apps |= {app for app in set(work.columns.app) if app is not None}
         known.find_small(connection, "apps", "app_id", apps)
-        seen = _seen(work)
-        new = known.find_clients(connection, seen)
-        times = {known.clients[name]: span for name, span in seen.items() if name not in new}
-        numbers = np.array(list(times), dtype=np.int64)
-        spans = np.array(list(times.values()), dtype=np.int64).reshape(-1, 2)
-        copy_columns(connection, "client_seen_delta", [
-            Column("client_no", "integer", numbers),
-            Column("first_seen", "timestamptz", spans[:, 0]),
-            Column("last_seen", "timestamptz", spans[:, 1]),
-        ])  # fmt: skip
+        names: set[str] = set(work.columns.clients) if work.columns else set()
+        names.update(record.client for records in (work.deliveries, work.connections) for record in records)
+        known.find_clients(connection, names, lambda: _first_seen(work))
         codes: dict[str | None, int] = {None: 0}
         codes.update(known.fixed["error_codes"])
         return rows.Names(known.clients, known.apps, known.fixed["event_types"], known.fixed["outcomes"], codes)
@@ -206,23 +199,18 @@ def _cleaned(batches: dict[Key, Batch]) -> _Work:
     return work
 
 
-def _seen(work: _Work) -> dict[str, tuple[int, int]]:
-    """First and last time of every client in these records, in microseconds."""
-    seen: dict[str, tuple[int, int]] = {}
-
-    def add(client: str, first: int, last: int) -> None:
-        known = seen.get(client)
-        seen[client] = (first, last) if known is None else (min(first, known[0]), max(last, known[1]))
-
+def _first_seen(work: _Work) -> dict[str, int]:
+    """First time of every client in these records, in microseconds."""
+    seen: dict[str, int] = {}
     if work.columns is not None:
         order, starts = group([work.columns.client])
-        times = work.columns.timestamp[order]
-        firsts, lasts = np.minimum.reduceat(times, starts), np.maximum.reduceat(times, starts)
-        seen = dict(zip(work.columns.clients, zip(firsts.tolist(), lasts.tolist(), strict=True), strict=True))
+        firsts = np.minimum.reduceat(work.columns.timestamp[order], starts)
+        seen = dict(zip(work.columns.clients, firsts.tolist(), strict=True))
     for delivery in work.deliveries:
-        add(delivery.client, delivery.timestamp, delivery.timestamp)
+        seen[delivery.client] = min(delivery.timestamp, seen.get(delivery.client, delivery.timestamp))
     for connection in work.connections:
-        add(connection.client, min(connection.opened_at, connection.closed_at), connection.closed_at)
+        opened = min(connection.opened_at, connection.closed_at)
+        seen[connection.client] = min(opened, seen.get(connection.client, opened))
     return seen
 
 

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.records import Event
-from core.storage import partitions
+from core.storage import client_bins, partitions
 from core.storage.database import Database
 from core.storage.fold import fold
 from core.storage.rollups import DELTAS, ROLLUPS, total_sql
@@ -32,10 +32,11 @@ def totals(database: Database, *, raw_names: bool = False) -> Totals:
             joined = rollup.current + (" JOIN clients USING (client_no)" if "client_no" in rollup.keys else "")
             statement = f"SELECT {keys}, {sums} FROM {joined} GROUP BY {keys} ORDER BY {keys}"
             found[rollup.name] = connection.execute(statement.encode()).fetchall()
-        found["client_latency_day"] = connection.execute(
-            "SELECT client_id, day, relay_id, event_type_id, bin, sum(n)::bigint FROM client_latency_day_current"
-            " JOIN clients USING (client_no) GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5"
-        ).fetchall()
+        for table, bucket in (("client_hour_latency", "bucket"), ("client_day_latency", "day")):
+            keys = f"client_id, {bucket}, relay_id, event_type_id, bin"
+            joined = f"{table} JOIN clients USING (client_no)"
+            statement = f"SELECT {keys}, sum(n)::bigint FROM {joined} GROUP BY {keys} ORDER BY {keys}"
+            found[table] = connection.execute(statement.encode()).fetchall()
         found["seen"] = connection.execute(
             "SELECT client_id, first_seen, last_seen FROM clients_seen ORDER BY 1"
         ).fetchall()
@@ -137,8 +138,35 @@ def test_first_and_last_seen_follow_late_rows(database: Database) -> None:
     write(database, event(NOON - 2 * DAY), sequence=3)
     assert totals(database)["seen"] == [("alice", NOON - 2 * DAY, NOON + DAY)]
     fold(database, NOON)
-    seen = database.read("SELECT first_seen, last_seen FROM clients").iloc[0]
-    assert (seen["first_seen"], seen["last_seen"]) == (NOON - 2 * DAY, NOON + DAY)
+    assert totals(database)["seen"] == [("alice", NOON - 2 * DAY, NOON + DAY)]
+
+
+def test_the_bins_of_busy_clients_are_packed(any_database: Database) -> None:
+    def arrays(table: str) -> list[tuple[Any, ...]]:
+        with any_database.borrow() as connection:
+            return connection.execute(
+                f"SELECT cardinality(bins), cardinality(packed_bins), packed_counts FROM {table}"
+            ).fetchall()
+
+    many = [event(NOON, response_time_ms=7)] * (client_bins.PACK_ABOVE // 2)
+    write(any_database, *many)
+    fold(any_database, NOON)
+    assert arrays("client_hour") == [(len(many), None, None)]
+    write(any_database, *many, event(NOON, response_time_ms=900), sequence=2)
+    fold(any_database, NOON)
+    assert arrays("client_hour") == [(None, 2, [2 * len(many), 1])]
+    write(any_database, event(NOON, response_time_ms=900), sequence=3)
+    assert verify(any_database) == []
+    fold(any_database, NOON + DAY)
+    assert arrays("client_hour") == [(1, 2, [2 * len(many), 1])]
+    assert arrays("client_day") == [(None, 2, [2 * len(many), 2])]
+    write(any_database, *many, *many, event(NOON, response_time_ms=900), sequence=4)
+    fold(any_database, NOON + DAY)
+    assert arrays("client_day") == arrays("client_hour") == [(None, 2, [4 * len(many), 3])]
+    assert verify(any_database) == []
+    with any_database.borrow() as connection:
+        connection.execute("UPDATE client_day SET packed_counts[1] = 0")
+    assert {difference.rollup for difference in verify(any_database)} == {"client_day_latency"}
 
 
 def test_active_days_count_distinct_clients_of_closed_days(any_database: Database) -> None:
@@ -161,7 +189,7 @@ def test_active_days_count_distinct_clients_of_closed_days(any_database: Databas
 def test_active_days_reach_beyond_one_chunk(database: Database) -> None:
     with database.borrow() as connection:
         connection.execute(
-            "INSERT INTO clients SELECT n, 'old ' || n, 'address', NULL, now(), now()"
+            "INSERT INTO clients SELECT n, 'old ' || n, 'address', NULL, now()"
             " FROM unnest(ARRAY[0, 65535, 65536, 200000]) AS n"
         )
     old = [event(NOON - DAY, f"old {n}") for n in (0, 65535, 65536, 200000)]

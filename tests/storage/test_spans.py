@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.storage import spans
+from core.storage import client_days
 from core.storage.database import Database
 from core.storage.fold import fold
 from core.storage.spans import EPOCH, HOURS, Part, cover
@@ -27,9 +27,9 @@ def hours(start: datetime, end: datetime) -> range:
 @given(
     first=st.integers(480_000, 483_000),
     length=st.integers(1, 9000),
-    known=st.none() | st.dates(date(2024, 1, 1), date(2026, 1, 1)),
+    known=st.just(client_days.NEVER) | st.dates(date(2024, 1, 1), date(2026, 1, 1)),
 )
-def test_the_parts_hold_every_hour_of_the_range_once(first: int, length: int, known: date | None) -> None:
+def test_the_parts_hold_every_hour_of_the_range_once(first: int, length: int, known: date) -> None:
     start = EPOCH + first * HOUR
     parts = cover(start, start + length * HOUR, known)
     found: Counter[int] = Counter()
@@ -43,7 +43,6 @@ def test_the_parts_hold_every_hour_of_the_range_once(first: int, length: int, kn
         assert (part.start - EPOCH) % (part.hours * HOUR) == timedelta(0)
         assert (part.end - EPOCH) % (part.hours * HOUR) == timedelta(0)
         if part.hours > 24:
-            assert known is not None
             assert part.end.date() <= known, "longer blocks are there only once built"
 
 
@@ -72,7 +71,7 @@ def blocks(database: Database) -> list[tuple[int, date, int, int]]:
 
 
 def test_blocks_are_built_when_their_days_have_ended_and_take_late_rows(any_database: Database) -> None:
-    first = spans.block_start(NOON.date(), 64)
+    first = client_days.block_start(NOON.date(), 64)
     start = datetime.combine(first, datetime.min.time(), UTC)
     with BatchWriter(any_database) as writer:
         writer.write([batch([event(start), event(start + 7 * DAY), event(start + 8 * DAY)])])

@@ -66,9 +66,7 @@ def test_deliveries_connections_and_samples_are_stored(any_database: Database) -
     assert rows_of(any_database, "close_code, events, opened_at", "connections_raw") == [(1000, 4, NOON)]
     columns = "active_connections, peak_connections, events_per_second, cpu_usage, memory_usage"
     assert rows_of(any_database, columns, "connection_metrics") == [(7, 8, 11, 12.5, None)]
-    assert rows_of(any_database, "client_id, identity, last_seen", "clients") == [
-        ("alice", "pubkey", NOON + timedelta(seconds=5))
-    ]
+    assert rows_of(any_database, "client_id, identity, last_seen", "clients_seen") == [("alice", "pubkey", NOON)]
     traffic = "event_type_id, n, events_out, bytes_in, bytes_out"
     assert rows_of(any_database, traffic, "traffic_hour_delta") == [(0, 0, 3, 10, 2000)]
     assert verify(any_database) == []

@@ -1,6 +1,7 @@
 -- One delta per group of facts, feeding several roll-ups: fewer rows to append for each batch. A client's rows lie together
 -- in the primary keys of its roll-ups; ranges of time over all clients are found by BRIN indexes. New: response times of
--- each client by day, sums per client over blocks of days, and how long connections lasted.
+-- each client, sums per client over blocks of days, and how long connections lasted. A client's day is summed from its
+-- hours once it has ended, so that a fold writes each client once.
 
 -- Merge what waits in the old deltas.
 INSERT INTO traffic_second (bucket, relay_id, event_type_id, n, errors, unanswered, events_out, bytes_in, bytes_out)
@@ -43,6 +44,10 @@ ALTER TABLE client_hour DROP CONSTRAINT client_hour_pkey, ADD PRIMARY KEY (clien
 ALTER TABLE client_day DROP CONSTRAINT client_day_pkey, ADD PRIMARY KEY (client_no, day, relay_id, event_type_id);
 ALTER TABLE client_error_day DROP CONSTRAINT client_error_day_pkey, ADD PRIMARY KEY (client_no, day, relay_id, error_code_id);
 ALTER TABLE client_hour ALTER n TYPE integer, ALTER accepted TYPE integer, ALTER duplicate TYPE integer, ALTER rejected TYPE integer, ALTER errors TYPE integer, ALTER unanswered TYPE integer, ALTER rt_n TYPE integer;
+ALTER TABLE client_hour ADD last_at timestamptz, ADD bins smallint[], ADD packed_bins smallint[], ADD packed_counts integer[];
+ALTER TABLE client_day ADD last_at timestamptz, ADD bins smallint[], ADD packed_bins smallint[], ADD packed_counts integer[];
+
+CREATE AGGREGATE concatenated (smallint[]) (SFUNC = array_cat, STYPE = smallint[]);
 
 CREATE TABLE session_hour (
     bucket timestamptz NOT NULL,
@@ -60,16 +65,6 @@ CREATE TABLE client_session_day (
     n bigint NOT NULL,
     duration_ms bigint NOT NULL,
     PRIMARY KEY (client_no, day, relay_id)
-);
-
-CREATE TABLE client_latency_day (                  -- latency bins of a client's answered messages, and how many of each
-    client_no     integer NOT NULL,
-    day           date NOT NULL,
-    relay_id      smallint NOT NULL,
-    event_type_id smallint NOT NULL,
-    bins          smallint[] NOT NULL,
-    counts        integer[] NOT NULL,
-    PRIMARY KEY (client_no, day, relay_id, event_type_id)
 );
 
 CREATE TABLE client_span (                         -- sums of client_day over blocks of `length` days from `day` on
@@ -175,6 +170,8 @@ CREATE TABLE client_delta (
     payload_out bigint NOT NULL,
     rt_n integer NOT NULL,
     rt_sum double precision NOT NULL,
+    first_at timestamptz NOT NULL,
+    last_at timestamptz NOT NULL,
     bins smallint[]
 ) WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0);
 
@@ -186,6 +183,70 @@ CREATE TABLE session_delta (
     n integer NOT NULL,
     duration_ms bigint NOT NULL
 ) WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0);
+
+DROP VIEW clients_seen;
+UPDATE clients c SET first_seen = least(c.first_seen, d.first_seen), last_seen = greatest(c.last_seen, d.last_seen)
+FROM (SELECT client_no, min(first_seen) AS first_seen, max(last_seen) AS last_seen FROM client_seen_delta GROUP BY 1) d
+WHERE c.client_no = d.client_no;
+DROP TABLE client_seen_delta;
+
+-- What is new is filled from the raw rows that are kept. Where there are none left, the last time is that of the client,
+-- or the end of the hour or day.
+UPDATE client_hour h SET last_at = least(greatest(c.last_seen, h.bucket), h.bucket + interval '1 hour' - interval '1 us')
+FROM clients c WHERE c.client_no = h.client_no;
+UPDATE client_hour h SET last_at = raw.last_at, bins = raw.bins
+FROM (SELECT client_no, date_bin('3600 seconds', e."timestamp", timestamptz '2000-01-01 00:00:00+00') AS bucket, relay_id, event_type_id, max(e."timestamp") AS last_at,
+             array_agg(ceil(ln(greatest(e.response_time_ms::float8, 0.001)) / 0.015000281259492598::float8)::integer::smallint) FILTER (WHERE response_time_ms IS NOT NULL) AS bins
+      FROM traffic_events_raw e GROUP BY 1, 2, 3, 4) raw
+WHERE h.client_no = raw.client_no AND h.bucket = raw.bucket AND h.relay_id = raw.relay_id
+  AND h.event_type_id = raw.event_type_id;
+UPDATE client_day d SET last_at = least(greatest(c.last_seen, d.day::timestamp AT TIME ZONE 'UTC'),
+                                        (d.day + 1)::timestamp AT TIME ZONE 'UTC' - interval '1 us')
+FROM clients c WHERE c.client_no = d.client_no;
+UPDATE client_day d SET bins = hours.bins
+FROM (SELECT client_no, (bucket AT TIME ZONE 'UTC')::date AS day, relay_id, event_type_id, concatenated(bins) AS bins
+      FROM client_hour GROUP BY 1, 2, 3, 4) hours
+WHERE d.client_no = hours.client_no AND d.day = hours.day AND d.relay_id = hours.relay_id
+  AND d.event_type_id = hours.event_type_id;
+ALTER TABLE client_hour ALTER last_at SET NOT NULL;
+ALTER TABLE client_day ALTER last_at SET NOT NULL;
+
+-- Days are no longer counted before they end; those that have ended are closed, and so are the blocks of them.
+INSERT INTO settings_store
+SELECT 'client_days_built_before', to_jsonb(CASE WHEN EXISTS (SELECT 1 FROM client_day)
+                                                 THEN (now() AT TIME ZONE 'UTC')::date ELSE date '1999-01-01' END);
+DELETE FROM client_day WHERE day >= (SELECT (value #>> '{}')::date FROM settings_store
+                                     WHERE name = 'client_days_built_before');
+INSERT INTO client_span (length, day, event_type_id, relay_id, client_no, n, accepted, duplicate, rejected, errors, unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n, rt_sum)
+SELECT 8, (day - mod(day - DATE '1970-01-01', 8)), CASE WHEN grouping(event_type_id) = 1 THEN -1 ELSE event_type_id END,
+                   relay_id, client_no, sum(n)::bigint AS n, sum(accepted)::bigint AS accepted, sum(duplicate)::bigint AS duplicate, sum(rejected)::bigint AS rejected, sum(errors)::bigint AS errors, sum(unanswered)::bigint AS unanswered, sum(events_out)::bigint AS events_out, sum(bytes_in)::bigint AS bytes_in, sum(bytes_out)::bigint AS bytes_out, sum(payload_in)::bigint AS payload_in, sum(payload_out)::bigint AS payload_out, sum(rt_n)::bigint AS rt_n, sum(rt_sum) AS rt_sum
+            FROM client_day WHERE day < ((SELECT (value #>> '{}')::date FROM settings_store WHERE name = 'client_days_built_before') - mod((SELECT (value #>> '{}')::date FROM settings_store WHERE name = 'client_days_built_before') - DATE '1970-01-01', 8))
+            GROUP BY GROUPING SETS (((day - mod(day - DATE '1970-01-01', 8)), event_type_id, relay_id, client_no), ((day - mod(day - DATE '1970-01-01', 8)), relay_id, client_no))
+            ORDER BY 2, 3, 4, 5;
+INSERT INTO client_span (length, day, event_type_id, relay_id, client_no, n, accepted, duplicate, rejected, errors, unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n, rt_sum)
+SELECT 64, (day - mod(day - DATE '1970-01-01', 64)), CASE WHEN grouping(event_type_id) = 1 THEN -1 ELSE event_type_id END,
+                   relay_id, client_no, sum(n)::bigint AS n, sum(accepted)::bigint AS accepted, sum(duplicate)::bigint AS duplicate, sum(rejected)::bigint AS rejected, sum(errors)::bigint AS errors, sum(unanswered)::bigint AS unanswered, sum(events_out)::bigint AS events_out, sum(bytes_in)::bigint AS bytes_in, sum(bytes_out)::bigint AS bytes_out, sum(payload_in)::bigint AS payload_in, sum(payload_out)::bigint AS payload_out, sum(rt_n)::bigint AS rt_n, sum(rt_sum) AS rt_sum
+            FROM client_day WHERE day < ((SELECT (value #>> '{}')::date FROM settings_store WHERE name = 'client_days_built_before') - mod((SELECT (value #>> '{}')::date FROM settings_store WHERE name = 'client_days_built_before') - DATE '1970-01-01', 64))
+            GROUP BY GROUPING SETS (((day - mod(day - DATE '1970-01-01', 64)), event_type_id, relay_id, client_no), ((day - mod(day - DATE '1970-01-01', 64)), relay_id, client_no))
+            ORDER BY 2, 3, 4, 5;
+
+WITH ended AS (
+    SELECT c.closed_at AS "timestamp", c.relay_id, c.client_no, ceil(ln(greatest(greatest((extract(epoch FROM c.closed_at - c.opened_at) * 1000)::bigint, 0)::float8, 0.001)) / 0.015000281259492598::float8)::integer AS duration_bin,
+           1 AS n, greatest((extract(epoch FROM c.closed_at - c.opened_at) * 1000)::bigint, 0) AS duration_ms
+    FROM connections_raw c
+)
+INSERT INTO session_hour (bucket, relay_id, duration_bin, n, duration_ms)
+SELECT date_bin('3600 seconds', "timestamp", timestamptz '2000-01-01 00:00:00+00'), relay_id, duration_bin, count(*), sum(duration_ms)::bigint FROM ended GROUP BY 1, 2, 3;
+
+WITH ended AS (
+    SELECT c.closed_at AS "timestamp", c.relay_id, c.client_no, ceil(ln(greatest(greatest((extract(epoch FROM c.closed_at - c.opened_at) * 1000)::bigint, 0)::float8, 0.001)) / 0.015000281259492598::float8)::integer AS duration_bin,
+           1 AS n, greatest((extract(epoch FROM c.closed_at - c.opened_at) * 1000)::bigint, 0) AS duration_ms
+    FROM connections_raw c
+)
+INSERT INTO client_session_day (day, relay_id, client_no, n, duration_ms)
+SELECT ("timestamp" AT TIME ZONE 'UTC')::date, relay_id, client_no, count(*), sum(duration_ms)::bigint FROM ended GROUP BY 1, 2, 3;
+
+ALTER TABLE clients DROP last_seen;
 
 CREATE VIEW traffic_second_current AS
 SELECT bucket, relay_id, event_type_id, n, errors, unanswered, events_out, bytes_in, bytes_out FROM traffic_second
@@ -229,7 +290,8 @@ UNION ALL SELECT bucket, relay_id, client_no, event_type_id, n, accepted, duplic
 
 CREATE VIEW client_day_current AS
 SELECT day, relay_id, client_no, event_type_id, n, accepted, duplicate, rejected, errors, unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n, rt_sum FROM client_day
-UNION ALL SELECT (bucket AT TIME ZONE 'UTC')::date AS day, relay_id, client_no, event_type_id, n::bigint AS n, accepted::bigint AS accepted, duplicate::bigint AS duplicate, rejected::bigint AS rejected, errors::bigint AS errors, unanswered::bigint AS unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n::bigint AS rt_n, rt_sum FROM client_delta;
+UNION ALL SELECT (bucket AT TIME ZONE 'UTC')::date AS day, relay_id, client_no, event_type_id, n::bigint AS n, accepted::bigint AS accepted, duplicate::bigint AS duplicate, rejected::bigint AS rejected, errors::bigint AS errors, unanswered::bigint AS unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n::bigint AS rt_n, rt_sum FROM client_delta
+UNION ALL SELECT (bucket AT TIME ZONE 'UTC')::date AS day, relay_id, client_no, event_type_id, n::bigint AS n, accepted::bigint AS accepted, duplicate::bigint AS duplicate, rejected::bigint AS rejected, errors::bigint AS errors, unanswered::bigint AS unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n::bigint AS rt_n, rt_sum FROM client_hour WHERE bucket >= (SELECT (value #>> '{}')::date::timestamp AT TIME ZONE 'UTC' FROM settings_store WHERE name = 'client_days_built_before');
 
 CREATE VIEW session_hour_current AS
 SELECT bucket, relay_id, duration_bin, n, duration_ms FROM session_hour
@@ -239,35 +301,23 @@ CREATE VIEW client_session_day_current AS
 SELECT day, relay_id, client_no, n, duration_ms FROM client_session_day
 UNION ALL SELECT (bucket AT TIME ZONE 'UTC')::date AS day, relay_id, client_no, n::bigint AS n, duration_ms FROM session_delta;
 
-CREATE VIEW client_latency_day_current AS
-SELECT l.client_no, l.day, l.relay_id, l.event_type_id, b.bin, b.n
-FROM client_latency_day l, unnest(l.bins, l.counts) AS b (bin, n)
-UNION ALL
-SELECT d.client_no, (d.bucket AT TIME ZONE 'UTC')::date AS day, d.relay_id, d.event_type_id, b.bin, 1 AS n
-FROM client_delta d, unnest(d.bins) AS b (bin);
+CREATE VIEW client_hour_latency AS
+SELECT s.client_no, s.bucket, s.relay_id, s.event_type_id, b.bin, 1 AS n FROM client_hour s, unnest(s.bins) AS b (bin)
+UNION ALL SELECT s.client_no, s.bucket, s.relay_id, s.event_type_id, b.bin, b.n FROM client_hour s, unnest(s.packed_bins, s.packed_counts) AS b (bin, n)
+UNION ALL SELECT client_no, bucket, relay_id, event_type_id, b.bin, 1 AS n FROM client_delta, unnest(bins) AS b (bin);
 
--- Fill what is new from the raw rows that are kept. The next fold builds the blocks.
-INSERT INTO client_latency_day (client_no, day, relay_id, event_type_id, bins, counts)
-SELECT client_no, day, relay_id, event_type_id, array_agg(bin), array_agg(n)
-FROM (
-    SELECT client_no, ("timestamp" AT TIME ZONE 'UTC')::date AS day, relay_id, event_type_id,
-           ceil(ln(greatest(e.response_time_ms::float8, 0.001)) / 0.015000281259492598::float8)::integer::smallint AS bin, count(*)::integer AS n
-    FROM traffic_events_raw e WHERE response_time_ms IS NOT NULL GROUP BY 1, 2, 3, 4, 5
-) parts
-GROUP BY 1, 2, 3, 4;
+CREATE VIEW client_day_latency AS
+SELECT s.client_no, s.day, s.relay_id, s.event_type_id, b.bin, 1 AS n FROM client_day s, unnest(s.bins) AS b (bin)
+UNION ALL SELECT s.client_no, s.day, s.relay_id, s.event_type_id, b.bin, b.n FROM client_day s, unnest(s.packed_bins, s.packed_counts) AS b (bin, n)
+UNION ALL SELECT s.client_no, s.day, s.relay_id, s.event_type_id, b.bin, 1 AS n FROM (SELECT (bucket AT TIME ZONE 'UTC')::date AS day, * FROM client_hour WHERE bucket >= (SELECT (value #>> '{}')::date::timestamp AT TIME ZONE 'UTC' FROM settings_store WHERE name = 'client_days_built_before')) s, unnest(s.bins) AS b (bin)
+UNION ALL SELECT s.client_no, s.day, s.relay_id, s.event_type_id, b.bin, b.n FROM (SELECT (bucket AT TIME ZONE 'UTC')::date AS day, * FROM client_hour WHERE bucket >= (SELECT (value #>> '{}')::date::timestamp AT TIME ZONE 'UTC' FROM settings_store WHERE name = 'client_days_built_before')) s, unnest(s.packed_bins, s.packed_counts) AS b (bin, n)
+UNION ALL SELECT client_no, (bucket AT TIME ZONE 'UTC')::date AS day, relay_id, event_type_id, b.bin, 1 AS n FROM client_delta, unnest(bins) AS b (bin);
 
-WITH ended AS (
-    SELECT c.closed_at AS "timestamp", c.relay_id, c.client_no, ceil(ln(greatest(greatest((extract(epoch FROM c.closed_at - c.opened_at) * 1000)::bigint, 0)::float8, 0.001)) / 0.015000281259492598::float8)::integer AS duration_bin,
-           1 AS n, greatest((extract(epoch FROM c.closed_at - c.opened_at) * 1000)::bigint, 0) AS duration_ms
-    FROM connections_raw c
-)
-INSERT INTO session_hour (bucket, relay_id, duration_bin, n, duration_ms)
-SELECT date_bin('3600 seconds', "timestamp", timestamptz '2000-01-01 00:00:00+00'), relay_id, duration_bin, count(*), sum(duration_ms)::bigint FROM ended GROUP BY 1, 2, 3;
-
-WITH ended AS (
-    SELECT c.closed_at AS "timestamp", c.relay_id, c.client_no, ceil(ln(greatest(greatest((extract(epoch FROM c.closed_at - c.opened_at) * 1000)::bigint, 0)::float8, 0.001)) / 0.015000281259492598::float8)::integer AS duration_bin,
-           1 AS n, greatest((extract(epoch FROM c.closed_at - c.opened_at) * 1000)::bigint, 0) AS duration_ms
-    FROM connections_raw c
-)
-INSERT INTO client_session_day (day, relay_id, client_no, n, duration_ms)
-SELECT ("timestamp" AT TIME ZONE 'UTC')::date, relay_id, client_no, count(*), sum(duration_ms)::bigint FROM ended GROUP BY 1, 2, 3;
+CREATE VIEW clients_seen AS                        -- clients with the last time of each, exact also between two folds
+SELECT c.client_no, c.client_id, c.identity, c.name, least(c.first_seen, d.first_at) AS first_seen,
+       greatest((SELECT max(h.last_at) FROM client_hour h WHERE h.client_no = c.client_no
+                 AND h.bucket = (SELECT max(bucket) FROM client_hour l WHERE l.client_no = c.client_no)),
+                d.last_at, c.first_seen) AS last_seen
+FROM clients c
+LEFT JOIN (SELECT client_no, min(first_at) AS first_at, max(last_at) AS last_at
+           FROM client_delta GROUP BY client_no) d USING (client_no);
