@@ -22,7 +22,7 @@ NEVER = date(1999, 1, 1)
 """Before all that is stored: nothing is built yet."""
 
 DAY_KEYS = client_bins.KEYS["client_day"]
-SPAN_KEYS = "length, day, event_type_id, relay_id, client_no"
+SPAN_KEYS = "length, event_type_id, day, client_no, relay_id"
 MEASURES = ", ".join(CLIENT)
 SUMS = ", ".join(f"{total_sql(measure)} AS {measure}" for measure in CLIENT)
 
@@ -112,8 +112,8 @@ def late_blocks_sql(source: str, length: int) -> str:
 def blocks_sql(length: int, source: str, where: str) -> str:
     """The rows of `source` (columns as client_day) in blocks: by event type, and of all types together."""
     block = _block("day", length)
-    return f"""SELECT {length}, {block}, CASE WHEN grouping(event_type_id) = 1 THEN {ALL_TYPES} ELSE event_type_id END,
-                   relay_id, client_no, {SUMS}
+    return f"""SELECT {length}, CASE WHEN grouping(event_type_id) = 1 THEN {ALL_TYPES} ELSE event_type_id END,
+                   {block}, client_no, relay_id, {SUMS}
             FROM {source} WHERE {where}
             GROUP BY GROUPING SETS (({block}, event_type_id, relay_id, client_no), ({block}, relay_id, client_no))
             ORDER BY 2, 3, 4, 5"""

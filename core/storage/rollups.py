@@ -144,14 +144,15 @@ ROLLUPS: tuple[Rollup, ...] = (
     Rollup("latency_day", LATENCY, DAY, ("relay_id", "event_type_id", "bin"), ("n",)),
     Rollup("first_event_hour", FIRST_EVENT, HOUR, ("relay_id", "first_bin"), ("n",)),
     Rollup("error_hour", ERRORS, HOUR, ("relay_id", "event_type_id", "error_code_id"), ("n",)),
-    Rollup("client_error_day", ERRORS, DAY, ("relay_id", "client_no", "error_code_id"), ("n",),
-           ("client_no", "day", "relay_id", "error_code_id")),
+    Rollup("client_error_hour", ERRORS, HOUR, ("relay_id", "client_no", "error_code_id"), ("n",),
+           ("client_no", "bucket", "relay_id", "error_code_id")),
     Rollup("client_hour", CLIENTS, HOUR, ("relay_id", "client_no", "event_type_id"), CLIENT, OF_CLIENT_HOUR,
            small=True, sketch=True),
     Rollup("client_day", CLIENTS, DAY, ("relay_id", "client_no", "event_type_id"), CLIENT, OF_CLIENT_DAY,
            closed=True, sketch=True),
     Rollup("session_hour", SESSION, HOUR, ("relay_id", "duration_bin"), SESSIONS),
-    Rollup("client_session_day", SESSION, DAY, ("relay_id", "client_no"), SESSIONS, ("client_no", "day", "relay_id")),
+    Rollup("client_session_hour", SESSION, HOUR, ("relay_id", "client_no"), SESSIONS,
+           ("client_no", "bucket", "relay_id")),
 )  # fmt: skip
 
 FACTS_SQL = f"""

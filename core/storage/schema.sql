@@ -236,13 +236,13 @@ CREATE TABLE error_hour (
     PRIMARY KEY (bucket, relay_id, event_type_id, error_code_id)
 );
 
-CREATE TABLE client_error_day (
-    day date NOT NULL,
+CREATE TABLE client_error_hour (
+    bucket timestamptz NOT NULL,
     relay_id smallint NOT NULL,
     client_no integer NOT NULL,
     error_code_id smallint NOT NULL,
     n bigint NOT NULL,
-    PRIMARY KEY (client_no, day, relay_id, error_code_id)
+    PRIMARY KEY (client_no, bucket, relay_id, error_code_id)
 );
 
 CREATE TABLE client_hour (
@@ -304,21 +304,21 @@ CREATE TABLE session_hour (
     PRIMARY KEY (bucket, relay_id, duration_bin)
 );
 
-CREATE TABLE client_session_day (
-    day date NOT NULL,
+CREATE TABLE client_session_hour (
+    bucket timestamptz NOT NULL,
     relay_id smallint NOT NULL,
     client_no integer NOT NULL,
     n bigint NOT NULL,
     duration_ms bigint NOT NULL,
-    PRIMARY KEY (client_no, day, relay_id)
+    PRIMARY KEY (client_no, bucket, relay_id)
 );
 
 CREATE TABLE client_span (                         -- sums of client_day over blocks of `length` days from `day` on
     length smallint NOT NULL,
-    day date NOT NULL,
     event_type_id smallint NOT NULL,               -- -1: all types together
-    relay_id smallint NOT NULL,
+    day date NOT NULL,
     client_no integer NOT NULL,
+    relay_id smallint NOT NULL,
     n bigint NOT NULL,
     accepted bigint NOT NULL,
     duplicate bigint NOT NULL,
@@ -332,13 +332,13 @@ CREATE TABLE client_span (                         -- sums of client_day over bl
     payload_out bigint NOT NULL,
     rt_n bigint NOT NULL,
     rt_sum double precision NOT NULL,
-    PRIMARY KEY (length, day, event_type_id, relay_id, client_no)
+    PRIMARY KEY (length, event_type_id, day, client_no, relay_id)
 );
 
 CREATE INDEX client_hour_time ON client_hour USING brin (bucket) WITH (pages_per_range = 16, autosummarize = on);
 CREATE INDEX client_day_time ON client_day USING brin (day) WITH (pages_per_range = 16, autosummarize = on);
-CREATE INDEX client_error_day_time ON client_error_day USING brin (day) WITH (pages_per_range = 16, autosummarize = on);
-CREATE INDEX client_session_day_time ON client_session_day USING brin (day) WITH (pages_per_range = 16, autosummarize = on);
+CREATE INDEX client_error_hour_time ON client_error_hour USING brin (bucket) WITH (pages_per_range = 16, autosummarize = on);
+CREATE INDEX client_session_hour_time ON client_session_hour USING brin (bucket) WITH (pages_per_range = 16, autosummarize = on);
 
 -- What writers append, and the fold moves into the roll-ups.
 CREATE TABLE traffic_second_delta (
@@ -464,9 +464,9 @@ CREATE VIEW error_hour_current AS
 SELECT bucket, relay_id, event_type_id, error_code_id, n FROM error_hour
 UNION ALL SELECT bucket, relay_id, event_type_id, error_code_id, n::bigint AS n FROM error_delta;
 
-CREATE VIEW client_error_day_current AS
-SELECT day, relay_id, client_no, error_code_id, n FROM client_error_day
-UNION ALL SELECT (bucket AT TIME ZONE 'UTC')::date AS day, relay_id, client_no, error_code_id, n::bigint AS n FROM error_delta;
+CREATE VIEW client_error_hour_current AS
+SELECT bucket, relay_id, client_no, error_code_id, n FROM client_error_hour
+UNION ALL SELECT bucket, relay_id, client_no, error_code_id, n::bigint AS n FROM error_delta;
 
 CREATE VIEW client_hour_current AS
 SELECT bucket, relay_id, client_no, event_type_id, n, accepted, duplicate, rejected, errors, unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n, rt_sum FROM client_hour
@@ -481,9 +481,9 @@ CREATE VIEW session_hour_current AS
 SELECT bucket, relay_id, duration_bin, n, duration_ms FROM session_hour
 UNION ALL SELECT bucket, relay_id, duration_bin, n::bigint AS n, duration_ms FROM session_delta;
 
-CREATE VIEW client_session_day_current AS
-SELECT day, relay_id, client_no, n, duration_ms FROM client_session_day
-UNION ALL SELECT (bucket AT TIME ZONE 'UTC')::date AS day, relay_id, client_no, n::bigint AS n, duration_ms FROM session_delta;
+CREATE VIEW client_session_hour_current AS
+SELECT bucket, relay_id, client_no, n, duration_ms FROM client_session_hour
+UNION ALL SELECT bucket, relay_id, client_no, n::bigint AS n, duration_ms FROM session_delta;
 
 CREATE VIEW client_hour_latency AS
 SELECT s.client_no, s.bucket, s.relay_id, s.event_type_id, b.bin, 1 AS n FROM client_hour s, unnest(s.bins) AS b (bin)

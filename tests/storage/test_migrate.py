@@ -101,6 +101,9 @@ PAIRED = {
         "client_day", "client_hour", "client_error_day", "first_event_hour"),
 }  # fmt: skip
 """The roll-ups of earlier schemas, each with a delta of its own."""
+CLIENT_ERROR_DAY = rollups.Rollup(
+    "client_error_day", rollups.ERRORS, rollups.DAY, ("relay_id", "client_no", "error_code_id"), ("n",)
+)
 
 
 @pytest.mark.parametrize("version", PAIRED)
@@ -124,7 +127,7 @@ def test_an_earlier_schema_is_brought_up_with_its_data(version: int, database: D
         )
         with older.borrow() as connection:
             for name in PAIRED[version]:
-                rollup = rollups.rollup_named(name)
+                rollup = CLIENT_ERROR_DAY if name == "client_error_day" else rollups.rollup_named(name)
                 for table, start, end in (
                     (name, NOON - DAY, NOON + DAY),
                     (f"{name}_delta", NOON + DAY, NOON + 9 * DAY),

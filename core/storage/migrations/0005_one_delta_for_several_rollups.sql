@@ -42,7 +42,6 @@ DROP TABLE traffic_second_delta, latency_live_delta, traffic_minute_delta, traff
 
 ALTER TABLE client_hour DROP CONSTRAINT client_hour_pkey, ADD PRIMARY KEY (client_no, bucket, relay_id, event_type_id);
 ALTER TABLE client_day DROP CONSTRAINT client_day_pkey, ADD PRIMARY KEY (client_no, day, relay_id, event_type_id);
-ALTER TABLE client_error_day DROP CONSTRAINT client_error_day_pkey, ADD PRIMARY KEY (client_no, day, relay_id, error_code_id);
 ALTER TABLE client_hour ALTER n TYPE integer, ALTER accepted TYPE integer, ALTER duplicate TYPE integer, ALTER rejected TYPE integer, ALTER errors TYPE integer, ALTER unanswered TYPE integer, ALTER rt_n TYPE integer;
 ALTER TABLE client_hour ADD last_at timestamptz, ADD bins smallint[], ADD packed_bins smallint[], ADD packed_counts integer[];
 ALTER TABLE client_day ADD last_at timestamptz, ADD bins smallint[], ADD packed_bins smallint[], ADD packed_counts integer[];
@@ -58,21 +57,30 @@ CREATE TABLE session_hour (
     PRIMARY KEY (bucket, relay_id, duration_bin)
 );
 
-CREATE TABLE client_session_day (
-    day date NOT NULL,
+CREATE TABLE client_session_hour (
+    bucket timestamptz NOT NULL,
     relay_id smallint NOT NULL,
     client_no integer NOT NULL,
     n bigint NOT NULL,
     duration_ms bigint NOT NULL,
-    PRIMARY KEY (client_no, day, relay_id)
+    PRIMARY KEY (client_no, bucket, relay_id)
+);
+
+CREATE TABLE client_error_hour (
+    bucket timestamptz NOT NULL,
+    relay_id smallint NOT NULL,
+    client_no integer NOT NULL,
+    error_code_id smallint NOT NULL,
+    n bigint NOT NULL,
+    PRIMARY KEY (client_no, bucket, relay_id, error_code_id)
 );
 
 CREATE TABLE client_span (                         -- sums of client_day over blocks of `length` days from `day` on
     length smallint NOT NULL,
-    day date NOT NULL,
     event_type_id smallint NOT NULL,               -- -1: all types together
-    relay_id smallint NOT NULL,
+    day date NOT NULL,
     client_no integer NOT NULL,
+    relay_id smallint NOT NULL,
     n bigint NOT NULL,
     accepted bigint NOT NULL,
     duplicate bigint NOT NULL,
@@ -86,13 +94,13 @@ CREATE TABLE client_span (                         -- sums of client_day over bl
     payload_out bigint NOT NULL,
     rt_n bigint NOT NULL,
     rt_sum double precision NOT NULL,
-    PRIMARY KEY (length, day, event_type_id, relay_id, client_no)
+    PRIMARY KEY (length, event_type_id, day, client_no, relay_id)
 );
 
 CREATE INDEX client_hour_time ON client_hour USING brin (bucket) WITH (pages_per_range = 16, autosummarize = on);
 CREATE INDEX client_day_time ON client_day USING brin (day) WITH (pages_per_range = 16, autosummarize = on);
-CREATE INDEX client_error_day_time ON client_error_day USING brin (day) WITH (pages_per_range = 16, autosummarize = on);
-CREATE INDEX client_session_day_time ON client_session_day USING brin (day) WITH (pages_per_range = 16, autosummarize = on);
+CREATE INDEX client_error_hour_time ON client_error_hour USING brin (bucket) WITH (pages_per_range = 16, autosummarize = on);
+CREATE INDEX client_session_hour_time ON client_session_hour USING brin (bucket) WITH (pages_per_range = 16, autosummarize = on);
 
 CREATE TABLE traffic_second_delta (
     bucket timestamptz NOT NULL,
@@ -217,18 +225,31 @@ SELECT 'client_days_built_before', to_jsonb(CASE WHEN EXISTS (SELECT 1 FROM clie
                                                  THEN (now() AT TIME ZONE 'UTC')::date ELSE date '1999-01-01' END);
 DELETE FROM client_day WHERE day >= (SELECT (value #>> '{}')::date FROM settings_store
                                      WHERE name = 'client_days_built_before');
-INSERT INTO client_span (length, day, event_type_id, relay_id, client_no, n, accepted, duplicate, rejected, errors, unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n, rt_sum)
-SELECT 8, (day - mod(day - DATE '1970-01-01', 8)), CASE WHEN grouping(event_type_id) = 1 THEN -1 ELSE event_type_id END,
-                   relay_id, client_no, sum(n)::bigint AS n, sum(accepted)::bigint AS accepted, sum(duplicate)::bigint AS duplicate, sum(rejected)::bigint AS rejected, sum(errors)::bigint AS errors, sum(unanswered)::bigint AS unanswered, sum(events_out)::bigint AS events_out, sum(bytes_in)::bigint AS bytes_in, sum(bytes_out)::bigint AS bytes_out, sum(payload_in)::bigint AS payload_in, sum(payload_out)::bigint AS payload_out, sum(rt_n)::bigint AS rt_n, sum(rt_sum) AS rt_sum
+INSERT INTO client_span (length, event_type_id, day, client_no, relay_id, n, accepted, duplicate, rejected, errors, unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n, rt_sum)
+SELECT 8, CASE WHEN grouping(event_type_id) = 1 THEN -1 ELSE event_type_id END,
+                   (day - mod(day - DATE '1970-01-01', 8)), client_no, relay_id, sum(n)::bigint AS n, sum(accepted)::bigint AS accepted, sum(duplicate)::bigint AS duplicate, sum(rejected)::bigint AS rejected, sum(errors)::bigint AS errors, sum(unanswered)::bigint AS unanswered, sum(events_out)::bigint AS events_out, sum(bytes_in)::bigint AS bytes_in, sum(bytes_out)::bigint AS bytes_out, sum(payload_in)::bigint AS payload_in, sum(payload_out)::bigint AS payload_out, sum(rt_n)::bigint AS rt_n, sum(rt_sum) AS rt_sum
             FROM client_day WHERE day < ((SELECT (value #>> '{}')::date FROM settings_store WHERE name = 'client_days_built_before') - mod((SELECT (value #>> '{}')::date FROM settings_store WHERE name = 'client_days_built_before') - DATE '1970-01-01', 8))
             GROUP BY GROUPING SETS (((day - mod(day - DATE '1970-01-01', 8)), event_type_id, relay_id, client_no), ((day - mod(day - DATE '1970-01-01', 8)), relay_id, client_no))
             ORDER BY 2, 3, 4, 5;
-INSERT INTO client_span (length, day, event_type_id, relay_id, client_no, n, accepted, duplicate, rejected, errors, unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n, rt_sum)
-SELECT 64, (day - mod(day - DATE '1970-01-01', 64)), CASE WHEN grouping(event_type_id) = 1 THEN -1 ELSE event_type_id END,
-                   relay_id, client_no, sum(n)::bigint AS n, sum(accepted)::bigint AS accepted, sum(duplicate)::bigint AS duplicate, sum(rejected)::bigint AS rejected, sum(errors)::bigint AS errors, sum(unanswered)::bigint AS unanswered, sum(events_out)::bigint AS events_out, sum(bytes_in)::bigint AS bytes_in, sum(bytes_out)::bigint AS bytes_out, sum(payload_in)::bigint AS payload_in, sum(payload_out)::bigint AS payload_out, sum(rt_n)::bigint AS rt_n, sum(rt_sum) AS rt_sum
+INSERT INTO client_span (length, event_type_id, day, client_no, relay_id, n, accepted, duplicate, rejected, errors, unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n, rt_sum)
+SELECT 64, CASE WHEN grouping(event_type_id) = 1 THEN -1 ELSE event_type_id END,
+                   (day - mod(day - DATE '1970-01-01', 64)), client_no, relay_id, sum(n)::bigint AS n, sum(accepted)::bigint AS accepted, sum(duplicate)::bigint AS duplicate, sum(rejected)::bigint AS rejected, sum(errors)::bigint AS errors, sum(unanswered)::bigint AS unanswered, sum(events_out)::bigint AS events_out, sum(bytes_in)::bigint AS bytes_in, sum(bytes_out)::bigint AS bytes_out, sum(payload_in)::bigint AS payload_in, sum(payload_out)::bigint AS payload_out, sum(rt_n)::bigint AS rt_n, sum(rt_sum) AS rt_sum
             FROM client_day WHERE day < ((SELECT (value #>> '{}')::date FROM settings_store WHERE name = 'client_days_built_before') - mod((SELECT (value #>> '{}')::date FROM settings_store WHERE name = 'client_days_built_before') - DATE '1970-01-01', 64))
             GROUP BY GROUPING SETS (((day - mod(day - DATE '1970-01-01', 64)), event_type_id, relay_id, client_no), ((day - mod(day - DATE '1970-01-01', 64)), relay_id, client_no))
             ORDER BY 2, 3, 4, 5;
+
+-- A client's errors, kept by the day so far, move to the hours; where the raw rows are gone, to the day's first.
+INSERT INTO client_error_hour (bucket, relay_id, client_no, error_code_id, n)
+SELECT date_bin('3600 seconds', "timestamp", timestamptz '2000-01-01 00:00:00+00'), relay_id, client_no, error_code_id, count(*)
+FROM traffic_events_raw WHERE error_code_id <> 0 GROUP BY 1, 2, 3, 4;
+INSERT INTO client_error_hour (bucket, relay_id, client_no, error_code_id, n)
+SELECT d.day::timestamp AT TIME ZONE 'UTC', d.relay_id, d.client_no, d.error_code_id, d.n - coalesce(h.n, 0)
+FROM client_error_day d
+LEFT JOIN (SELECT (bucket AT TIME ZONE 'UTC')::date AS day, relay_id, client_no, error_code_id, sum(n) AS n
+           FROM client_error_hour GROUP BY 1, 2, 3, 4) h USING (day, relay_id, client_no, error_code_id)
+WHERE d.n > coalesce(h.n, 0)
+ON CONFLICT (client_no, bucket, relay_id, error_code_id) DO UPDATE SET n = client_error_hour.n + excluded.n;
+DROP TABLE client_error_day;
 
 WITH ended AS (
     SELECT c.closed_at AS "timestamp", c.relay_id, c.client_no, ceil(ln(greatest(greatest((extract(epoch FROM c.closed_at - c.opened_at) * 1000)::bigint, 0)::float8, 0.001)) / 0.015000281259492598::float8)::integer AS duration_bin,
@@ -243,8 +264,8 @@ WITH ended AS (
            1 AS n, greatest((extract(epoch FROM c.closed_at - c.opened_at) * 1000)::bigint, 0) AS duration_ms
     FROM connections_raw c
 )
-INSERT INTO client_session_day (day, relay_id, client_no, n, duration_ms)
-SELECT ("timestamp" AT TIME ZONE 'UTC')::date, relay_id, client_no, count(*), sum(duration_ms)::bigint FROM ended GROUP BY 1, 2, 3;
+INSERT INTO client_session_hour (bucket, relay_id, client_no, n, duration_ms)
+SELECT date_bin('3600 seconds', "timestamp", timestamptz '2000-01-01 00:00:00+00'), relay_id, client_no, count(*), sum(duration_ms)::bigint FROM ended GROUP BY 1, 2, 3;
 
 ALTER TABLE clients DROP last_seen;
 
@@ -280,9 +301,9 @@ CREATE VIEW error_hour_current AS
 SELECT bucket, relay_id, event_type_id, error_code_id, n FROM error_hour
 UNION ALL SELECT bucket, relay_id, event_type_id, error_code_id, n::bigint AS n FROM error_delta;
 
-CREATE VIEW client_error_day_current AS
-SELECT day, relay_id, client_no, error_code_id, n FROM client_error_day
-UNION ALL SELECT (bucket AT TIME ZONE 'UTC')::date AS day, relay_id, client_no, error_code_id, n::bigint AS n FROM error_delta;
+CREATE VIEW client_error_hour_current AS
+SELECT bucket, relay_id, client_no, error_code_id, n FROM client_error_hour
+UNION ALL SELECT bucket, relay_id, client_no, error_code_id, n::bigint AS n FROM error_delta;
 
 CREATE VIEW client_hour_current AS
 SELECT bucket, relay_id, client_no, event_type_id, n, accepted, duplicate, rejected, errors, unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n, rt_sum FROM client_hour
@@ -297,9 +318,9 @@ CREATE VIEW session_hour_current AS
 SELECT bucket, relay_id, duration_bin, n, duration_ms FROM session_hour
 UNION ALL SELECT bucket, relay_id, duration_bin, n::bigint AS n, duration_ms FROM session_delta;
 
-CREATE VIEW client_session_day_current AS
-SELECT day, relay_id, client_no, n, duration_ms FROM client_session_day
-UNION ALL SELECT (bucket AT TIME ZONE 'UTC')::date AS day, relay_id, client_no, n::bigint AS n, duration_ms FROM session_delta;
+CREATE VIEW client_session_hour_current AS
+SELECT bucket, relay_id, client_no, n, duration_ms FROM client_session_hour
+UNION ALL SELECT bucket, relay_id, client_no, n::bigint AS n, duration_ms FROM session_delta;
 
 CREATE VIEW client_hour_latency AS
 SELECT s.client_no, s.bucket, s.relay_id, s.event_type_id, b.bin, 1 AS n FROM client_hour s, unnest(s.bins) AS b (bin)
