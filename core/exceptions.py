@@ -48,3 +48,7 @@ class TooManyAttemptsError(RelayAnalyticsError):
         self.wait = wait
         seconds = math.ceil(wait.total_seconds())
         super().__init__(f"Too many failed attempts. Try again in {seconds} s.")
+
+
+class UnknownClientError(BadParameterError):
+    """No client has this client_id; the report `clients` finds clients by part of it."""

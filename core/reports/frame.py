@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
@@ -126,6 +127,18 @@ def ratio(part: npt.NDArray[np.int64], whole: npt.NDArray[np.int64]) -> npt.NDAr
     result = np.full(len(whole), np.nan)
     np.divide(part, whole, out=result, where=whole != 0)
     return result
+
+
+def quotient(sums: npt.NDArray[np.float64], counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """`sums / counts`, NaN where nothing was counted."""
+    result = np.full(len(counts), np.nan)
+    np.divide(sums, counts, out=result, where=counts != 0)
+    return result
+
+
+def instants(moments: Sequence[datetime], zone: ZoneInfo) -> pd.DatetimeIndex:
+    """Instants in the reporting zone."""
+    return pd.DatetimeIndex(pd.to_datetime(list(moments), utc=True)).as_unit("us").tz_convert(zone)
 
 
 def _whole_hour(edge: datetime) -> bool:

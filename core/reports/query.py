@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from core.sql import load
@@ -20,3 +21,14 @@ def read_together(database: Database, queries: Sequence[tuple[str, Mapping[str, 
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         cursors = [connection.execute(load(name), parameters) for name, parameters in queries]
         return [cursor.fetchall() for cursor in cursors]
+
+
+@contextmanager
+def snapshot(database: Database) -> Iterator[Callable[[str, Mapping[str, Any]], Rows]]:
+    """For queries that follow from each other: a function that runs them by name, all in one read-only snapshot.
+
+    Raises DatabaseUnavailableError when the database does not answer.
+    """
+    with database.borrow() as connection:
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        yield lambda name, parameters: connection.execute(load(name), parameters).fetchall()

@@ -29,7 +29,7 @@ class Part:
 def cover(start: datetime, end: datetime, built_before: date) -> list[Part]:
     """Parts that add up to [start, end), whole hours of UTC: every hour of it once, and no other hour at all.
 
-    `built_before`: the mark of `client_days`; blocks longer than a day are used before it only.
+    `built_before`: the mark of `client_days`; blocks of a day and longer are used before it only.
     """
     first, last = (int((moment - EPOCH) // timedelta(hours=1)) for moment in (start, end))
     known = (built_before - EPOCH.date()).days * 24
@@ -40,16 +40,15 @@ def cover(start: datetime, end: datetime, built_before: date) -> list[Part]:
 
 
 def _cover(first: int, last: int, sign: int, level: int, known: int) -> list[tuple[int, int, int, int]]:
-    """The parts of the hours [first, last), by blocks of HOURS[level] and shorter; before hour `known` if long."""
+    """The parts of the hours [first, last), by blocks of HOURS[level] and shorter; but by hours from `known` on."""
     if first >= last:
         return []
     size = HOURS[level]
     if level == 0:
         return [(size, first, last, sign)]
     a, b = _nearest(first, size), _nearest(last, size)
-    if size > HOURS[1]:
-        top = known - known % size
-        a, b = min(a, top), min(b, top)
+    top = known - known % size
+    a, b = min(a, top), min(b, top)
     if a >= b:
         return _cover(first, last, sign, level - 1, known)
     return [

@@ -1,0 +1,182 @@
+"""The report of one client: everything about it, to look at or to hand over."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from core.exceptions import BadParameterError, UnknownClientError
+from core.reports import client_tables as tables
+from core.reports import frame as framing
+from core.reports.declaration import Parameter, Report, Result
+from core.reports.frame import Day, Frame, quotient, ratio
+from core.reports.percentiles import ERROR_BOUND, percentiles
+from core.reports.query import Rows, snapshot
+from core.reports.realtime_shape import latest_errors
+from core.storage.database import Database
+
+LATEST = 50
+MOST_LATEST = 1000
+COUNTS = [column.name for column in tables.COUNTS]
+
+
+def run(
+    database: Database,
+    now: datetime,
+    client: str,
+    start: Day,
+    end: Day,
+    granularity: str = "auto",
+    time_zone: str = "UTC",
+    event_type: str | None = None,
+    latest: int = LATEST,
+) -> Result:
+    """One client over a range. Raises UnknownClientError, BadParameterError and DatabaseUnavailableError."""
+    asked = framing.frame(start, end, granularity, time_zone)
+    if not 0 <= latest <= MOST_LATEST:
+        raise BadParameterError(f"latest is {latest}; it can be 0 to {MOST_LATEST}.")
+    width = "day" if asked.whole_days else "hour"
+    with snapshot(database) as read:
+        found = read("client_of", {"client": client})
+        if not found:
+            raise UnknownClientError(f"No client has the client_id {client!r}; the report clients finds one by a part.")
+        parameters = asked.parameters | {
+            "client_no": found[0][0],
+            "time_zone": time_zone,
+            "event_type": framing.checked_event_type(event_type),
+            "limit": latest,
+        }
+        measures = read(f"client_by_{width}", parameters)
+        binned = read(f"client_latency_by_{width}", parameters)
+        pattern = read("client_pattern", parameters)
+        sessions = read("client_sessions", parameters)
+        errors = read("client_errors", parameters)
+        newest_errors = read("client_errors_latest", parameters)
+        newest = read(*framing.newest_query(now))
+    messages = [row for row in measures if row[1] != "DELIVERY"]
+    return Result(
+        framing.meta("client", asked, database, now, newest, error_bound=ERROR_BOUND),
+        {
+            "summary": _summary(found[0], measures, binned, sessions, pattern, asked),
+            "timeline": _timeline(measures, binned, sessions, asked),
+            "event_types": _types(messages, binned),
+            "error_codes": _codes(errors),
+            "pattern": _pattern(pattern),
+            "latest_errors": latest_errors(newest_errors, asked.period.zone),
+        },
+    )
+
+
+def _summary(
+    who: tuple[Any, ...], measures: Rows, binned: Rows, sessions: Rows, pattern: Rows, asked: Frame
+) -> pd.DataFrame:
+    zone = asked.period.zone
+    ended = np.array([row[1:] for row in sessions], dtype=np.int64).reshape(-1, 2).sum(axis=0)
+    return pd.DataFrame(
+        {
+            "client_id": pd.array([who[1]], dtype="str"),
+            "name": pd.array([who[3]], dtype="str"),
+            "identity": pd.array([who[2]], dtype="str"),
+            "first_seen": framing.instants([who[4]], zone),
+            "last_seen": framing.instants([who[5]], zone),
+            **_measured([(0, *row[1:]) for row in measures], [(0, *row[1:]) for row in binned], 1),
+            "sessions": ended[:1],
+            "session_mean_seconds": quotient(ended[1:] / 1000, ended[:1]),
+            "active_hours": [sum(row[3] for row in pattern)],
+        }
+    )
+
+
+def _timeline(measures: Rows, binned: Rows, sessions: Rows, asked: Frame) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "timestamp": asked.index,
+            **_measured(measures, binned, asked.count),
+            "sessions": asked.sums([row[:2] for row in sessions], 1)[:, 0],
+        }
+    )
+
+
+def _types(messages: Rows, binned: Rows) -> pd.DataFrame:
+    events: dict[str, int] = {}
+    for row in messages:
+        events[row[1]] = events.get(row[1], 0) + row[2]
+    types = sorted(events, key=lambda name: (-events[name], name))
+    place = {name: number for number, name in enumerate(types)}
+    own = [(place[row[1]], *row[1:]) for row in messages]
+    measured = _measured(own, [(place[row[1]], *row[1:]) for row in binned], len(types))
+    count = measured["events"]
+    return pd.DataFrame(
+        {
+            "event_type": pd.array(types, dtype="str"),
+            **measured,
+            "share": ratio(count, np.full(len(count), count.sum())),
+        }
+    )
+
+
+def _measured(rows: Rows, binned: Rows, groups: int) -> dict[str, npt.NDArray[Any]]:
+    """The measures of each of `groups` groups, whose number stands first in each row."""
+    counts = np.zeros((groups, len(COUNTS)), dtype=np.int64)
+    milliseconds = np.zeros(groups)
+    for group, _, *values, ms in rows:
+        counts[group] += np.array(values, dtype=np.int64)
+        milliseconds[group] += ms
+    bins: list[list[tuple[int, int]]] = [[] for _ in range(groups)]
+    for group, _, number, n in binned:
+        bins[group].append((number, n))
+    times = np.full((groups, 3), np.nan)
+    for group, part in enumerate(bins):
+        if part:
+            pairs = np.array(part, dtype=np.int64)
+            times[group] = percentiles(pairs[:, 0], pairs[:, 1])
+    columns = dict(zip(COUNTS, counts.T, strict=True))
+    return {
+        **columns,
+        "error_rate": ratio(columns["errors"], columns["events"]),
+        "mean_ms": quotient(milliseconds, columns["answered"]),
+        **dict(zip(("p50_ms", "p95_ms", "p99_ms"), times.T, strict=True)),
+    }
+
+
+def _codes(errors: Rows) -> pd.DataFrame:
+    counts = np.array([row[1] for row in errors], dtype=np.int64)
+    return pd.DataFrame(
+        {
+            "error_code": pd.array([row[0] for row in errors], dtype="str"),
+            "errors": counts,
+            "share": ratio(counts, np.full(len(counts), counts.sum())),
+        }
+    )
+
+
+def _pattern(rows: Rows) -> pd.DataFrame:
+    events = np.zeros((7, 24), dtype=np.int64)
+    for weekday, hour, n, _ in rows:
+        events[weekday - 1, hour] = n
+    return pd.DataFrame(
+        {
+            "weekday": np.repeat(np.arange(1, 8), 24),
+            "hour": np.tile(np.arange(24), 7),
+            "events": events.ravel(),
+        }
+    )
+
+
+client = Report(
+    name="client",
+    title="One client",
+    meaning="Everything about one client: what it did and when, how fast it was answered, what went wrong",
+    parameters=(
+        Parameter("client", "client_id of the client; required"),
+        *framing.RANGE,
+        framing.EVENT_TYPE,
+        Parameter("latest", f"how many of its latest errors to list, 0 to {MOST_LATEST}", LATEST),
+    ),
+    tables=tables.TABLES,
+    run=run,
+)

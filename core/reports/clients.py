@@ -1,0 +1,152 @@
+"""The report of clients: who leads by a measure, with all the others beside it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from core.exceptions import BadParameterError
+from core.reports import frame as framing
+from core.reports.blocks import blocks
+from core.reports.declaration import Column, Parameter, Report, Result, Table
+from core.reports.frame import Day, Frame
+from core.reports.query import Rows, snapshot
+from core.storage.database import Database
+
+LIMIT = 100
+MOST = 10_000
+
+MEASURES = (
+    Column("events", "client messages", "events"),
+    Column("accepted", "messages the relay answered well", "events"),
+    Column("duplicate", "messages it had already", "events"),
+    Column("rejected", "messages it refused", "events"),
+    Column("errors", "messages with an error code", "events"),
+    Column("unanswered", "messages that got no answer in time", "events"),
+    Column("events_out", "events delivered to the client, stored and live", "events"),
+    Column("bytes_in", "wire bytes from the client, of everything its connections carried", "bytes"),
+    Column("bytes_out", "wire bytes to the client, of everything its connections carried", "bytes"),
+    Column("payload_in", "bytes of its messages themselves, inflated", "bytes"),
+    Column("payload_out", "bytes of the messages to it, inflated", "bytes"),
+    Column("answered", "messages with a response time", "events"),
+)
+NAMES = [column.name for column in MEASURES]
+SORTS = ("events", "accepted", "duplicate", "rejected", "errors", "unanswered", "events_out", "bytes_in", "bytes_out",
+         "bytes")  # fmt: skip
+
+CLIENTS = Table(
+    "clients",
+    "one row per client that has any of the measure sorted by, the highest first",
+    (
+        Column("rank", "place by the measure sorted by, from 1"),
+        Column("client_id", "stable name of the client"),
+        Column("name", "what the operator calls it; null when it has no name"),
+        Column("identity", "what names it: pubkey, key or address"),
+        *MEASURES,
+        Column("bytes", "wire bytes in and out", "bytes"),
+        Column("error_rate", "errors per message, 0 to 1; null where there was no message"),
+        Column("mean_ms", "mean response time; null where nothing was answered", "ms"),
+        Column("share", "part of the measure sorted by that all clients found have together, 0 to 1"),
+        Column("first_seen", "when the client was first seen, ever"),
+        Column("last_seen", "when it was last seen, ever"),
+    ),
+)
+SUMMARY = Table(
+    "summary",
+    "one row: how many clients there are and what they have together",
+    (
+        Column("clients", "clients that have any of the measure sorted by, listed or not", "clients"),
+        Column("total", "sum of that measure over all of them"),
+        Column("listed", "clients listed", "clients"),
+    ),
+)
+
+
+def run(
+    database: Database,
+    now: datetime,
+    start: Day,
+    end: Day,
+    time_zone: str = "UTC",
+    event_type: str | None = None,
+    sort: str = "events",
+    search: str | None = None,
+    limit: int = LIMIT,
+    offset: int = 0,
+) -> Result:
+    """The clients of a range. Raises BadParameterError and DatabaseUnavailableError."""
+    asked = framing.frame(start, end, "auto", time_zone)
+    if sort not in SORTS:
+        raise BadParameterError(f"sort {sort!r} is unknown; use one of {', '.join(SORTS)}.")
+    if not 1 <= limit <= MOST:
+        raise BadParameterError(f"limit is {limit}; it can be 1 to {MOST}.")
+    if offset < 0:
+        raise BadParameterError(f"offset is {offset}; it can be 0 or more.")
+    span = blocks(database, asked.period.start, asked.period.end)
+    span |= {"event_type": framing.checked_event_type(event_type), "search": search or None}
+    with snapshot(database) as read:
+        leading = read("client_ranking", span | {"measure": sort, "limit": limit, "offset": offset})
+        numbers = [row[0] for row in leading]
+        measures = read("client_measures", span | {"clients": numbers}) if numbers else []
+        names = read("client_names", {"clients": numbers}) if numbers else []
+        newest = read(*framing.newest_query(now))
+    return Result(
+        framing.meta("clients", asked, database, now, newest),
+        {"clients": _table(leading, measures, names, asked, offset), "summary": _summary(leading)},
+    )
+
+
+def _table(leading: Rows, measures: Rows, names: Rows, asked: Frame, offset: int) -> pd.DataFrame:
+    place = {row[0]: number for number, row in enumerate(leading)}
+    sums = np.zeros((len(leading), len(NAMES)), dtype=np.int64)
+    milliseconds = np.zeros(len(leading))
+    for client, _, *values in measures:
+        sums[place[client]] += np.array(values[:-1], dtype=np.int64)
+        milliseconds[place[client]] += values[-1]
+    who: dict[int, tuple[Any, ...]] = {row[0]: row[1:] for row in names}
+    known = [who[row[0]] for row in leading]
+    columns = dict(zip(NAMES, sums.T, strict=True))
+    found = np.array([row[1] for row in leading], dtype=np.int64)
+    total = np.full(len(leading), leading[0][3] if leading else 0, dtype=np.int64)
+    return pd.DataFrame(
+        {
+            "rank": np.arange(1, len(leading) + 1) + offset,
+            "client_id": pd.array([row[0] for row in known], dtype="str"),
+            "name": pd.array([row[2] for row in known], dtype="str"),
+            "identity": pd.array([row[1] for row in known], dtype="str"),
+            **columns,
+            "bytes": columns["bytes_in"] + columns["bytes_out"],
+            "error_rate": framing.ratio(columns["errors"], columns["events"]),
+            "mean_ms": framing.quotient(milliseconds, columns["answered"]),
+            "share": framing.ratio(found, total),
+            "first_seen": framing.instants([row[3] for row in known], asked.period.zone),
+            "last_seen": framing.instants([row[4] for row in known], asked.period.zone),
+        }
+    )
+
+
+def _summary(leading: Rows) -> pd.DataFrame:
+    clients, total = (leading[0][2], leading[0][3]) if leading else (0, 0)
+    return pd.DataFrame({"clients": [clients], "total": [total], "listed": [len(leading)]})
+
+
+clients = Report(
+    name="clients",
+    title="Clients",
+    meaning="Who uses the relay most, by any measure, first and last seen when; finds a client by part of its id",
+    parameters=(
+        framing.START,
+        framing.END,
+        framing.TIME_ZONE,
+        framing.EVENT_TYPE,
+        Parameter("sort", "the measure that ranks", "events", SORTS),
+        Parameter("search", "only clients whose client_id or name contains this, in whatever case"),
+        Parameter("limit", f"how many to list, 1 to {MOST}", LIMIT),
+        Parameter("offset", "how many of the first to leave out", 0),
+    ),
+    tables=(CLIENTS, SUMMARY),
+    run=run,
+)
