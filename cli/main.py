@@ -7,13 +7,14 @@ import sys
 import typer
 from pydantic import ValidationError
 
-from cli import demo, dev, reports, settings, token, user, verify
+from cli import demo, dev, export, reports, settings, token, user, verify
 from core.exceptions import RelayAnalyticsError
 
 app = typer.Typer(
     no_args_is_help=True, help="Traffic analytics and reporting for Nostr relays.", pretty_exceptions_enable=False
 )
 app.command("dev")(dev.dev)
+app.command("export")(export.export)
 app.command("reports")(reports.show)
 app.command("settings")(settings.show)
 app.command("verify")(verify.verify)

@@ -14,7 +14,7 @@ import pandas as pd
 
 from core.exceptions import BadParameterError
 from core.periods import GRANULARITIES, Period, resolve
-from core.records import EVENT_TYPES
+from core.records import ERROR_CODES, EVENT_TYPES
 from core.reports.declaration import Meta, Parameter
 from core.reports.query import Rows
 from core.storage.database import Database
@@ -86,6 +86,13 @@ def checked_event_type(event_type: str | None) -> str | None:
     if event_type is not None and event_type not in EVENT_TYPES:
         raise BadParameterError(f"event_type {event_type!r} is unknown; use one of {', '.join(EVENT_TYPES)}.")
     return event_type
+
+
+def checked_error_code(error_code: str | None) -> str | None:
+    """Raises BadParameterError for a code there is not."""
+    if error_code is not None and error_code not in ERROR_CODES:
+        raise BadParameterError(f"error_code {error_code!r} is unknown; use one of {', '.join(ERROR_CODES)}.")
+    return error_code
 
 
 def checked_kind(kind: int | None, event_type: str | None) -> int | None:
