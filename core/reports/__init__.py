@@ -5,11 +5,14 @@ Calling a report runs it, without further arguments on the configured database; 
 
 from core.reports.client import client
 from core.reports.clients import clients
+from core.reports.connections import connections
 from core.reports.errors import errors
 from core.reports.realtime import realtime
 from core.reports.response_times import response_times
 from core.reports.traffic import traffic
 
-REPORTS = {report.name: report for report in (realtime, traffic, response_times, errors, clients, client)}
+REPORTS = {
+    report.name: report for report in (realtime, traffic, response_times, errors, connections, clients, client)
+}
 
-__all__ = ["REPORTS", "client", "clients", "errors", "realtime", "response_times", "traffic"]
+__all__ = ["REPORTS", "client", "clients", "connections", "errors", "realtime", "response_times", "traffic"]

@@ -11,7 +11,7 @@ import pandas as pd
 from core.reports import frame as framing
 from core.reports.declaration import Column, Report, Result, Table
 from core.reports.frame import Day, Frame
-from core.reports.percentiles import ERROR_BOUND, percentiles
+from core.reports.percentiles import ERROR_BOUND, grouped
 from core.reports.query import read_together
 from core.storage.database import Database
 
@@ -89,12 +89,7 @@ def _grouped(bins: Ints, counts: Ints, sums: npt.NDArray[np.float64], *, by: int
     total = np.bincount(counts[:, by], weights=sums, minlength=groups)
     mean = np.full(groups, np.nan)
     np.divide(total, answered, out=mean, where=answered != 0)
-    values = np.full((groups, 3), np.nan)
-    ordered = bins[np.argsort(bins[:, by], kind="stable")]
-    bounds = np.searchsorted(ordered[:, by], np.arange(groups + 1))
-    for group in np.flatnonzero(np.diff(bounds)):
-        part = ordered[bounds[group] : bounds[group + 1]]
-        values[group] = percentiles(part[:, 2], part[:, 3])
+    values = grouped(bins[:, by], bins[:, 2], bins[:, 3], groups)
     columns = (answered, _added(counts[:, by], counts[:, 3], groups), mean, *values.T)
     return pd.DataFrame({column.name: value for column, value in zip(MEASURES, columns, strict=True)})
 

@@ -151,6 +151,7 @@ ROLLUPS: tuple[Rollup, ...] = (
     Rollup("client_day", CLIENTS, DAY, ("relay_id", "client_no", "event_type_id"), CLIENT, OF_CLIENT_DAY,
            closed=True, sketch=True),
     Rollup("session_hour", SESSION, HOUR, ("relay_id", "duration_bin"), SESSIONS),
+    Rollup("session_day", SESSION, DAY, ("relay_id", "duration_bin"), SESSIONS),
     Rollup("client_session_hour", SESSION, HOUR, ("relay_id", "client_no"), SESSIONS,
            ("client_no", "bucket", "relay_id")),
 )  # fmt: skip

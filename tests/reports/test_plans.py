@@ -15,7 +15,7 @@ from core.sql import load
 from core.storage.database import Database
 from core.storage.fold import fold
 from tests.reports import oracle
-from tests.support.traffic import messages, refusal
+from tests.support.traffic import messages, refusal, samples, write
 
 RAW = re.compile(r"\b(traffic_events|deliveries|connections)_raw")
 READS_RAW = {"errors_latest", "client_errors_latest", "realtime_latest_errors"}
@@ -45,6 +45,7 @@ def plan(database: Database, name: str, parameters: Mapping[str, Any]) -> str:
 @pytest.mark.parametrize("granularity", ["hour", "day"])
 def test_no_raw_chunk_is_read(report: Report, granularity: str, database: Database, asked: set[str]) -> None:
     oracle.store(database, [*messages(oracle.NOW, 10), refusal(oracle.NOW, "blocked: no")])
+    write(database, [], samples(oracle.NOW, 5))
     fold(database, oracle.NOW)
     asks = {parameter.name: parameter for parameter in report.parameters}
     filters_of = [{}, {"client": "address:1"}] if "client" in asks else [{}]
@@ -58,13 +59,19 @@ def test_no_raw_chunk_is_read(report: Report, granularity: str, database: Databa
         "kind": None,
         "error_code": None,
         "client": "address:1",
+        "relay": None,
         "limit": 50,
     }
     anything |= {"client_no": 0, "clients": [0], "time_zone": "UTC", "search": None, "measure": "bytes", "offset": 0}
     anything |= {"hours": [1], "firsts": [oracle.FIRST], "lasts": [oracle.NOW], "signs": [1]}
+    places = {
+        name: at
+        for kind in ("peak", "busiest")
+        for name, at in ((f"{kind}_start", oracle.FIRST), (f"{kind}_end", oracle.NOW))
+    }
     assert asked
     for name in asked:
-        found = RAW.search(plan(database, name, {**day, **anything}))
+        found = RAW.search(plan(database, name, {**day, **places, **anything}))
         assert (found is not None) == (name in READS_RAW), name
 
 
