@@ -75,7 +75,7 @@ def run(
     asked = framing.frame(start, end, granularity, time_zone)
     parameters = asked.parameters | {"relay": relay}
     with snapshot(database) as read:
-        minutes, packed, newest = read(
+        minutes, ended, newest = read(
             [
                 ("connections_over_time", parameters),
                 ("sessions_by_day" if asked.whole_days else "sessions_by_hour", parameters),
@@ -83,7 +83,6 @@ def run(
             ]
         )
         highest = read([("connections_highest", _places(minutes, asked) | {"relay": relay})])[0] if minutes else []
-    ended = sessions.unpacked(packed)
     return Result(
         framing.meta("connections", asked, database, now, newest, error_bound=ERROR_BOUND),
         {

@@ -29,21 +29,3 @@ def percentiles(
     ranks = np.ceil(np.asarray(fractions) * total - 1e-9)
     found = np.searchsorted(running, np.maximum(ranks, 1))
     return [float(value) for value in values_of(bins[order][found])]
-
-
-def grouped(
-    groups: npt.NDArray[np.int64],
-    bins: npt.NDArray[np.int64],
-    counts: npt.NDArray[np.int64],
-    number: int,
-    fractions: Sequence[float] = FRACTIONS,
-) -> npt.NDArray[np.float64]:
-    """The percentiles of each of `number` groups, shape (number, fractions). Each count lies in the group and bin at
-    its place; NaN for a group with nothing to count."""
-    values = np.full((number, len(fractions)), np.nan)
-    order = np.argsort(groups, kind="stable")
-    bounds = np.searchsorted(groups[order], np.arange(number + 1))
-    for group in np.flatnonzero(np.diff(bounds)):
-        part = order[bounds[group] : bounds[group + 1]]
-        values[group] = percentiles(bins[part], counts[part], fractions)
-    return values

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from core.reports.binned import Binned, unpacked
 from core.reports.declaration import Column, Table
 from core.reports.frame import Frame, ratio
-from core.reports.percentiles import grouped
 from core.reports.query import Rows
 from core.storage.latency_bins import values_of
 
@@ -45,54 +43,30 @@ CLASSES = (
 """Name and shortest length in seconds."""
 FRACTIONS = (0.50, 0.95)
 MS = 1000.0
-Ints = npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class Ended:
-    """Ended connections: the bucket, bin of length and number of each group of them, and all their ms by bucket."""
-
-    bucket: Ints
-    bin: Ints
-    n: Ints
-    duration_ms: dict[int, int]
+def over_time(rows: Rows, asked: Frame) -> pd.DataFrame:
+    """The table OVER_TIME. `rows`: bucket, its bins of lengths, their counts, ms in all; see `binned.unpacked`."""
+    measures = _measured(unpacked(rows), {row[0]: row[3] for row in rows}, asked.count)
+    return pd.concat([pd.DataFrame({"timestamp": asked.index}), measures], axis=1)
 
 
-def unpacked(rows: Rows) -> Ended:
-    """`rows`: bucket, ms in all, then its bins and their counts as integers of 4 and 8 bytes."""
-    bins = [np.frombuffer(row[2], dtype=">i4").astype(np.int64) for row in rows]
-    counts = [np.frombuffer(row[3], dtype=">i8").astype(np.int64) for row in rows]
-    none = np.zeros(0, dtype=np.int64)
-    return Ended(
-        np.repeat(np.array([row[0] for row in rows], dtype=np.int64), [len(found) for found in bins]),
-        np.concatenate([none, *bins]),
-        np.concatenate([none, *counts]),
-        {row[0]: row[1] for row in rows},
-    )
+def in_all(rows: Rows) -> pd.DataFrame:
+    """The measures of all rows together, as one row."""
+    return _measured(unpacked(rows).together(), {0: sum(row[3] for row in rows)}, 1)
 
 
-def over_time(ended: Ended, asked: Frame) -> pd.DataFrame:
-    """The table OVER_TIME."""
-    return pd.concat([pd.DataFrame({"timestamp": asked.index}), _measured(ended, asked.count)], axis=1)
-
-
-def in_all(ended: Ended) -> pd.DataFrame:
-    """The measures of all together, as one row."""
-    return _measured(replace(ended, bucket=ended.bucket * 0, duration_ms={0: sum(ended.duration_ms.values())}), 1)
-
-
-def _measured(ended: Ended, buckets: int) -> pd.DataFrame:
-    counts, total = np.zeros(buckets, dtype=np.int64), np.zeros(buckets, dtype=np.int64)
-    np.add.at(counts, ended.bucket, ended.n)
-    for bucket, duration in ended.duration_ms.items():
+def _measured(ended: Binned, duration_ms: dict[int, int], buckets: int) -> pd.DataFrame:
+    counts, total = ended.counts(buckets), np.zeros(buckets, dtype=np.int64)
+    for bucket, duration in duration_ms.items():
         total[bucket] = duration
-    percentiles = grouped(ended.bucket, ended.bin, ended.n, buckets, FRACTIONS) / MS
-    columns = (counts, ratio(total, counts) / MS, *percentiles.T)
+    columns = (counts, ratio(total, counts) / MS, *(ended.percentiles(buckets, FRACTIONS) / MS).T)
     return pd.DataFrame({column.name: values for column, values in zip(MEASURES, columns, strict=True)})
 
 
-def lengths(ended: Ended) -> pd.DataFrame:
+def lengths(rows: Rows) -> pd.DataFrame:
     """The table LENGTHS, from the value that stands for each bin."""
+    ended = unpacked(rows)
     limits = [limit for _, limit in CLASSES]
     counts = np.zeros(len(CLASSES), dtype=np.int64)
     np.add.at(counts, np.searchsorted(limits, values_of(ended.bin) / MS, side="right") - 1, ended.n)

@@ -143,6 +143,7 @@ ROLLUPS: tuple[Rollup, ...] = (
     Rollup("latency_hour", LATENCY, HOUR, ("relay_id", "event_type_id", "bin"), ("n",)),
     Rollup("latency_day", LATENCY, DAY, ("relay_id", "event_type_id", "bin"), ("n",)),
     Rollup("first_event_hour", FIRST_EVENT, HOUR, ("relay_id", "first_bin"), ("n",)),
+    Rollup("first_event_day", FIRST_EVENT, DAY, ("relay_id", "first_bin"), ("n",)),
     Rollup("error_hour", ERRORS, HOUR, ("relay_id", "event_type_id", "error_code_id"), ("n",)),
     Rollup("client_error_hour", ERRORS, HOUR, ("relay_id", "client_no", "error_code_id"), ("n",),
            ("client_no", "bucket", "relay_id", "error_code_id")),

@@ -227,6 +227,14 @@ CREATE TABLE first_event_hour (
     PRIMARY KEY (bucket, relay_id, first_bin)
 );
 
+CREATE TABLE first_event_day (
+    day date NOT NULL,
+    relay_id smallint NOT NULL,
+    first_bin integer NOT NULL,
+    n bigint NOT NULL,
+    PRIMARY KEY (day, relay_id, first_bin)
+);
+
 CREATE TABLE error_hour (
     bucket timestamptz NOT NULL,
     relay_id smallint NOT NULL,
@@ -468,6 +476,10 @@ UNION ALL SELECT (bucket AT TIME ZONE 'UTC')::date AS day, relay_id, event_type_
 CREATE VIEW first_event_hour_current AS
 SELECT bucket, relay_id, first_bin, n FROM first_event_hour
 UNION ALL SELECT bucket, relay_id, first_bin, n::bigint AS n FROM first_event_delta;
+
+CREATE VIEW first_event_day_current AS
+SELECT day, relay_id, first_bin, n FROM first_event_day
+UNION ALL SELECT (bucket AT TIME ZONE 'UTC')::date AS day, relay_id, first_bin, n::bigint AS n FROM first_event_delta;
 
 CREATE VIEW error_hour_current AS
 SELECT bucket, relay_id, event_type_id, error_code_id, n FROM error_hour

@@ -109,7 +109,6 @@ def events(draw: st.DrawFn) -> Event:
     made.metadata = draw(st.none() | st.dictionaries(TEXT, JSON_VALUES, min_size=1, max_size=3))
     made.app = draw(st.none() | st.sampled_from([NASTY, "Damus", "x,y", '"']))
     made.event_id = draw(st.none() | st.binary(min_size=32, max_size=32))
-    made.first_event_ms = draw(st.none() | st.floats(0.01, 100))
     made.connection = draw(st.integers(0, 2**62))
     return made
 

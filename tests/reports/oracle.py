@@ -51,6 +51,7 @@ def events(draw: st.DrawFn) -> Event:
         outcome,
         code,
         response_time_ms=draw(st.floats(0.01, 20_000)) if answered else None,
+        first_event_ms=draw(st.none() | st.floats(0.01, 20_000)) if event_type == "REQ" else None,
         bytes_in=draw(st.integers(0, 10**9)),
         bytes_out=draw(st.integers(0, 10**12)),
         payload_in=draw(st.integers(0, 10**9)),

@@ -37,12 +37,24 @@ def agrees(row: Mapping[Any, Any], records: pd.DataFrame) -> None:
         assert abs(row[f"p{percent}_ms"] - exact) <= 0.0076 * exact + RESOLUTION
 
 
+def agrees_on_first_events(row: Mapping[Any, Any], records: pd.DataFrame) -> None:
+    times = sorted(float(time) for time in records["first_event_ms"].dropna())
+    assert row["delivering"] == len(times)
+    for percent in (50, 95, 99):
+        found = row[f"first_event_p{percent}_ms"]
+        if not times:
+            assert math.isnan(found)
+            continue
+        exact = times[-(-percent * len(times) // 100) - 1]
+        assert abs(found - exact) <= 0.0076 * exact + RESOLUTION
+
+
 @given(
     history=oracle.HISTORY,
     days=oracle.RANGES,
     width=oracle.WIDTHS,
     zone=st.sampled_from(oracle.ZONES),
-    event_type=st.sampled_from([None, None, "EVENT", "CLOSE"]),
+    event_type=st.sampled_from([None, None, "EVENT", "REQ", "CLOSE"]),
 )
 @oracle.examples
 def test_it_equals_a_recount_of_the_records(
@@ -60,12 +72,15 @@ def test_it_equals_a_recount_of_the_records(
     records = oracle.raw([event for event in history if event_type in (None, event.event_type)], zone)
     inside = oracle.of_days(records, *days)
     agrees(result.frame.to_dict("records")[0], inside)
+    agrees_on_first_events(result.frame.to_dict("records")[0], inside)
     expected = oracle.by_bucket(inside, width, days[0])
     timeline = result["timeline"]
     buckets = oracle.labels(timeline["timestamp"], width)
     assert set(expected) <= set(buckets)
     for label, row in zip(buckets, timeline.to_dict("records"), strict=True):
         agrees(row, expected.get(label, inside.iloc[:0]))
+    for label, row in zip(buckets, result["first_event"].to_dict("records"), strict=True):
+        agrees_on_first_events(row, expected.get(label, inside.iloc[:0]))
     due = inside[inside["response_time_ms"].notna() | inside["unanswered"]]
     assert set(result["event_types"]["event_type"]) == set(due["event_type"])
     for row in result["event_types"].to_dict("records"):

@@ -1,4 +1,4 @@
--- Session lengths by the day, for ranges of whole days.
+-- Session lengths and times to the first event by the day, for ranges of whole days.
 CREATE TABLE session_day (
     day date NOT NULL,
     relay_id smallint NOT NULL,
@@ -15,6 +15,21 @@ UNION ALL SELECT (bucket AT TIME ZONE 'UTC')::date AS day, relay_id, duration_bi
 INSERT INTO session_day (day, relay_id, duration_bin, n, duration_ms)
 SELECT (bucket AT TIME ZONE 'UTC')::date, relay_id, duration_bin, sum(n)::bigint, sum(duration_ms)::bigint
 FROM session_hour GROUP BY 1, 2, 3;
+
+CREATE TABLE first_event_day (
+    day date NOT NULL,
+    relay_id smallint NOT NULL,
+    first_bin integer NOT NULL,
+    n bigint NOT NULL,
+    PRIMARY KEY (day, relay_id, first_bin)
+);
+
+CREATE VIEW first_event_day_current AS
+SELECT day, relay_id, first_bin, n FROM first_event_day
+UNION ALL SELECT (bucket AT TIME ZONE 'UTC')::date AS day, relay_id, first_bin, n::bigint AS n FROM first_event_delta;
+
+INSERT INTO first_event_day (day, relay_id, first_bin, n)
+SELECT (bucket AT TIME ZONE 'UTC')::date, relay_id, first_bin, sum(n)::bigint FROM first_event_hour GROUP BY 1, 2, 3;
 
 -- Connections per minute as reports read them: minutes that were counted, and those due to be counted, from their samples.
 CREATE VIEW connection_minute_current AS
