@@ -11,8 +11,6 @@ from core.reports.realtime import realtime
 from core.reports.response_times import response_times
 from core.reports.traffic import traffic
 
-REPORTS = {
-    report.name: report for report in (realtime, traffic, response_times, errors, connections, clients, client)
-}
+REPORTS = {report.name: report for report in (realtime, traffic, response_times, errors, connections, clients, client)}
 
 __all__ = ["REPORTS", "client", "clients", "connections", "errors", "realtime", "response_times", "traffic"]

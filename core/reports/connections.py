@@ -75,14 +75,10 @@ def run(
     asked = framing.frame(start, end, granularity, time_zone)
     parameters = asked.parameters | {"relay": relay}
     with snapshot(database) as read:
-        minutes, ended, newest = read(
-            [
-                ("connections_over_time", parameters),
-                ("sessions_by_day" if asked.whole_days else "sessions_by_hour", parameters),
-                framing.newest_query(now),
-            ]
-        )
-        highest = read([("connections_highest", _places(minutes, asked) | {"relay": relay})])[0] if minutes else []
+        minutes = read("connections_over_time", parameters)
+        ended = read("sessions_by_day" if asked.whole_days else "sessions_by_hour", parameters)
+        newest = read(*framing.newest_query(now))
+        highest = read("connections_highest", _places(minutes, asked) | {"relay": relay}) if minutes else []
     return Result(
         framing.meta("connections", asked, database, now, newest, error_bound=ERROR_BOUND),
         {

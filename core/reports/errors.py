@@ -20,6 +20,8 @@ from core.storage.database import Database
 
 LATEST = 50
 MOST_LATEST = 1000
+TOP = 10
+MOST_TOP = 1000
 
 EVENTS = Column("events", "client messages", "events")
 ERRORS = Column("errors", "messages with an error code", "events")
@@ -46,8 +48,21 @@ CODES = Table(
 )
 TYPES = Table(
     "event_types",
-    "messages and errors by event type, most errors first",
+    "messages and errors by event type, most errors first; empty for one code of a single client, whose errors are "
+    "kept by code or by type",
     (Column("event_type", "verb of the message"), EVENTS, ERRORS, RATE),
+)
+CLIENTS = Table(
+    "clients",
+    "the clients with the most errors, as many as asked for; empty for a single event type, by which no code of a "
+    "client is kept",
+    (
+        Column("client_id", "stable name of the client"),
+        ERRORS,
+        Column("share", "part of all these errors, 0 to 1"),
+        Column("error_code", "the code most of them have"),
+        Column("error_code_errors", "how many have it", "events"),
+    ),
 )
 LATEST_ERRORS = Table(
     "latest_errors", "the newest errors of the range, as many as asked for", realtime_tables.ERRORS.columns
@@ -63,21 +78,29 @@ def run(
     time_zone: str = "UTC",
     event_type: str | None = None,
     error_code: str | None = None,
+    client: str | None = None,
     latest: int = LATEST,
+    top: int = TOP,
 ) -> Result:
     """Errors of a range. Raises BadParameterError and DatabaseUnavailableError."""
     if not 0 <= latest <= MOST_LATEST:
         raise BadParameterError(f"latest is {latest}; it can be 0 to {MOST_LATEST}.")
+    if not 0 <= top <= MOST_TOP:
+        raise BadParameterError(f"top is {top}; it can be 0 to {MOST_TOP}.")
+    if client is not None and event_type is not None:
+        raise BadParameterError("a client's errors are not kept by type; ask for a client or an event type, not both.")
     asked = framing.frame(start, end, granularity, time_zone)
-    messages_of = {"event_type": framing.checked_event_type(event_type), "kind": None}
-    errors_of = {"event_type": event_type, "error_code": framing.checked_error_code(error_code)}
-    span = {"start": asked.period.start, "end": asked.period.end, "limit": latest}
-    messages, errors, newest_errors, newest = read_together(
+    messages_of = {"event_type": framing.checked_event_type(event_type), "kind": None, "client": client}
+    errors_of = {"event_type": event_type, "error_code": framing.checked_error_code(error_code), "client": client}
+    span = {"start": asked.period.start, "end": asked.period.end, "limit": latest, "top": 0 if event_type else top}
+    one = client is not None
+    messages, errors, by_client, newest_errors, newest = read_together(
         database,
         [
-            ("traffic_over_time", asked.parameters | messages_of),
-            ("errors_over_time", asked.parameters | errors_of),
-            ("errors_latest", span | errors_of),
+            ("traffic_of_client" if one else "traffic_over_time", asked.parameters | messages_of),
+            ("errors_of_client" if one else "errors_over_time", asked.parameters | errors_of),
+            ("errors_by_client", span | errors_of),
+            ("errors_latest_of_client" if one else "errors_latest", span | errors_of),
             framing.newest_query(now),
         ],
     )
@@ -87,7 +110,8 @@ def run(
             "timeline": _timeline(messages, errors, asked),
             "error_codes_over_time": _codes_over_time(errors, asked),
             "error_codes": _codes(errors),
-            "event_types": _types(messages, errors),
+            "event_types": _types(messages, errors, error_code, one=one),
+            "clients": _clients(by_client, errors),
             "latest_errors": latest_errors(newest_errors, asked.period.zone),
         },
     )
@@ -130,21 +154,37 @@ def _codes(errors: Rows) -> pd.DataFrame:
     )
 
 
-def _types(messages: Rows, errors: Rows) -> pd.DataFrame:
+def _types(messages: Rows, errors: Rows, error_code: str | None, *, one: bool) -> pd.DataFrame:
+    """Errors by type; those of `one` client come with its messages, in all codes only."""
     events: Counter[str] = Counter()
     wrong: Counter[str] = Counter()
-    for _, name, n, *_ in messages:
-        events[name] += n
-    for _, name, _, n in errors:
+    if not (one and error_code):
+        for _, name, n, failed, *_ in messages:
+            events[name] += n
+            wrong[name] += failed if one else 0
+    for _, name, _, n in [] if one else errors:
         wrong[name] += n
     types = sorted(events, key=lambda name: (-wrong[name], -events[name], name))
-    counts, failed = (np.array([counter[name] for name in types], dtype=np.int64) for counter in (events, wrong))
+    counts, failures = (np.array([counter[name] for name in types], dtype=np.int64) for counter in (events, wrong))
     return pd.DataFrame(
         {
             "event_type": pd.array(types, dtype="str"),
             "events": counts,
-            "errors": failed,
-            "error_rate": ratio(failed, counts),
+            "errors": failures,
+            "error_rate": ratio(failures, counts),
+        }
+    )
+
+
+def _clients(rows: Rows, errors: Rows) -> pd.DataFrame:
+    counts = np.array([row[1] for row in rows], dtype=np.int64)
+    return pd.DataFrame(
+        {
+            "client_id": pd.array([row[0] for row in rows], dtype="str"),
+            "errors": counts,
+            "share": ratio(counts, np.full(len(counts), sum(row[3] for row in errors))),
+            "error_code": pd.array([row[2] for row in rows], dtype="str"),
+            "error_code_errors": np.array([row[3] for row in rows], dtype=np.int64),
         }
     )
 
@@ -157,8 +197,10 @@ errors = Report(
         *framing.RANGE,
         framing.EVENT_TYPE,
         Parameter("error_code", "only errors of this code", None, ERROR_CODES),
+        framing.CLIENT,
         Parameter("latest", f"how many of the latest errors to list, 0 to {MOST_LATEST}", LATEST),
+        Parameter("top", f"how many clients to list, 0 to {MOST_TOP}", TOP),
     ),
-    tables=(TIMELINE, CODES_OVER_TIME, CODES, TYPES, LATEST_ERRORS),
+    tables=(TIMELINE, CODES_OVER_TIME, CODES, TYPES, CLIENTS, LATEST_ERRORS),
     run=run,
 )

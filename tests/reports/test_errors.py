@@ -25,7 +25,16 @@ from tests.support.clearing import clear
     days=oracle.RANGES,
     width=oracle.WIDTHS,
     zone=st.sampled_from(oracle.ZONES),
-    filters=st.sampled_from([{}, {}, {"event_type": "EVENT"}, {"error_code": "blocked"}]),
+    filters=st.sampled_from(
+        [
+            {},
+            {},
+            {"event_type": "EVENT"},
+            {"error_code": "blocked"},
+            {"client": "key:acme"},
+            {"client": "address:1", "error_code": "blocked"},
+        ]
+    ),
 )
 @oracle.examples
 def test_it_equals_a_recount_of_the_records(
@@ -44,6 +53,8 @@ def test_it_equals_a_recount_of_the_records(
     records = oracle.of_days(oracle.raw(history, zone), *days)
     if "event_type" in filters:
         records = records[records["event_type"] == filters["event_type"]]
+    if "client" in filters:
+        records = records[records["client"] == filters["client"]]
     wrong = records[records["error"].astype(bool)]
     if "error_code" in filters:
         wrong = wrong[wrong["error_code"] == filters["error_code"]]
@@ -76,9 +87,23 @@ def test_it_equals_a_recount_of_the_records(
         (label, code): n for label, part in expected_wrong.items() for code, n in Counter(part["error_code"]).items()
     }
     types = result["event_types"]
-    assert dict(zip(types["event_type"], types["events"], strict=True)) == Counter(records["event_type"])
-    failing = types[types["errors"] > 0]
-    assert dict(zip(failing["event_type"], failing["errors"], strict=True)) == Counter(wrong["event_type"])
+    if filters.keys() >= {"client", "error_code"}:
+        assert types.empty
+    else:
+        assert dict(zip(types["event_type"], types["events"], strict=True)) == Counter(records["event_type"])
+        failing = types[types["errors"] > 0]
+        assert dict(zip(failing["event_type"], failing["errors"], strict=True)) == Counter(wrong["event_type"])
+
+    clients = result["clients"]
+    if "event_type" in filters:
+        assert clients.empty
+    else:
+        assert dict(zip(clients["client_id"], clients["errors"], strict=True)) == Counter(wrong["client"])
+        assert clients["errors"].is_monotonic_decreasing
+        assert clients["share"].sum() == pytest.approx(1 if len(wrong) else 0)
+    for row in clients.to_dict("records"):
+        of_client = Counter(wrong[wrong["client"] == row["client_id"]]["error_code"])
+        assert of_client[row["error_code"]] == row["error_code_errors"] == max(of_client.values())
 
     latest = result["latest_errors"]
     assert [at.value // 1000 for at in latest["timestamp"]] == sorted(wrong["timestamp"], reverse=True)[:50]
@@ -95,6 +120,35 @@ def test_as_many_of_the_latest_as_asked_for(database: Database) -> None:
         assert len(reports.errors(database, now=oracle.NOW, latest=latest, **asked)["latest_errors"]) == latest
 
 
+def test_the_clients_with_the_most_errors_are_as_many_as_asked_for(database: Database) -> None:
+    start = int(oracle.FIRST.timestamp()) * 1_000_000
+    wrong = [("a", "blocked"), *[("b", "blocked")] * 2, *[("c", "pow")] * 2, ("c", "invalid")]
+    oracle.store(database, [Event(start, client, "REQ", "rejected", code) for client, code in wrong])
+    asked = {"start": oracle.FIRST.date(), "end": oracle.FIRST.date()}
+    table = reports.errors(database, now=oracle.NOW, top=2, **asked)["clients"]
+    assert table.to_numpy().tolist() == [["c", 3, 0.5, "pow", 2], ["b", 2, 2 / 6, "blocked", 2]]
+    assert reports.errors(database, now=oracle.NOW, top=0, **asked)["clients"].empty
+
+
+def test_the_latest_of_a_client_are_its_own(database: Database) -> None:
+    start = int(oracle.FIRST.timestamp()) * 1_000_000
+    hour = 3_600_000_000
+    oracle.store(
+        database,
+        [
+            Event(start + n * hour // 2, "ab"[n % 2], "REQ", "rejected", ("blocked", "pow")[n % 3 == 0])
+            for n in range(40)
+        ],
+    )
+    for extra in ({}, {"error_code": "pow"}):
+        latest = reports.errors(
+            database, now=oracle.NOW, start=oracle.FIRST.date(), end=oracle.FIRST.date(), client="b", latest=5, **extra
+        )["latest_errors"]
+        places = [n for n in range(40) if n % 2 and (not extra or n % 3 == 0)]
+        assert [(at.value // 1000 - start) * 2 // hour for at in latest["timestamp"]] == places[:-6:-1]
+        assert set(latest["client_id"]) == {"b"}
+
+
 def test_an_empty_database_gives_every_column_and_zeros(database: Database) -> None:
     result = reports.errors(database, now=oracle.NOW, start="2026-03-01", end="2026-03-07", granularity="day")
     for table in reports.errors.tables:
@@ -109,6 +163,8 @@ def test_an_empty_database_gives_every_column_and_zeros(database: Database) -> N
         ({"error_code": "nonsense"}, "rate-limited"),
         ({"event_type": "PUBLISH"}, "EVENT, REQ"),
         ({"latest": 1001}, "0 to 1000"),
+        ({"top": -1}, "0 to 1000"),
+        ({"client": "a", "event_type": "REQ"}, "not both"),
         ({"start": "2026-03-08"}, "swap them"),
     ],
 )

@@ -18,7 +18,7 @@ from tests.reports import oracle
 from tests.support.traffic import messages, refusal, samples, write
 
 RAW = re.compile(r"\b(traffic_events|deliveries|connections)_raw")
-READS_RAW = {"errors_latest", "client_errors_latest", "realtime_latest_errors"}
+READS_RAW = {"errors_latest", "errors_latest_of_client", "client_errors_latest", "realtime_latest_errors"}
 """The details of single errors are in no roll-up; a partial index holds just those rows."""
 RANGED = [report for report in reports.REPORTS.values() if any(p.name == "start" for p in report.parameters)]
 
@@ -61,6 +61,7 @@ def test_no_raw_chunk_is_read(report: Report, granularity: str, database: Databa
         "client": "address:1",
         "relay": None,
         "limit": 50,
+        "top": 9,
     }
     anything |= {"client_no": 0, "clients": [0], "time_zone": "UTC", "search": None, "measure": "bytes", "offset": 0}
     anything |= {"hours": [1], "firsts": [oracle.FIRST], "lasts": [oracle.NOW], "signs": [1]}
