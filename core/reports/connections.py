@@ -76,7 +76,7 @@ def run(
     parameters = asked.parameters | {"relay": relay}
     with snapshot(database) as read:
         minutes = read("connections_over_time", parameters)
-        ended = read("sessions_by_day" if asked.whole_days else "sessions_by_hour", parameters)
+        ended = read("sessions_over_time", parameters)
         newest = read(*framing.newest_query(now))
         highest = read("connections_highest", _places(minutes, asked) | {"relay": relay}) if minutes else []
     return Result(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,6 +19,7 @@ from core.records import ERROR_CODES, EVENT_TYPES
 from core.reports.declaration import Meta, Parameter
 from core.reports.query import Rows
 from core.storage.database import Database
+from core.storage.spans import steps
 
 Day = str | date | datetime
 HOUR = timedelta(hours=1)
@@ -42,30 +44,37 @@ class Frame:
     period: Period
     time_zone: str
 
-    @property
-    def count(self) -> int:
-        return len(self.period.edges) - 1
+    @cached_property
+    def edges(self) -> list[datetime]:
+        return self.period.edges
 
     @property
+    def count(self) -> int:
+        return len(self.edges) - 1
+
+    @cached_property
     def parameters(self) -> dict[str, Any]:
-        """For the queries: `edges` timestamptz[] (the first is the start, the last the end), `start`, `end`."""
-        return {"edges": self.period.edges, "start": self.period.start, "end": self.period.end}
+        """For the queries: `edges` timestamptz[] (the first is the start, the last the end), `start`, `end`, and what
+        the buckets are put together from (`core.storage.spans.Steps`)."""
+        span = {"edges": self.edges, "start": self.period.start, "end": self.period.end}
+        return span | steps(self.edges).parameters
 
     @property
     def index(self) -> pd.DatetimeIndex:
         """The beginning of each bucket, in the reporting zone."""
-        return pd.DatetimeIndex(self.period.starts, tz="UTC").tz_convert(self.period.zone)
+        return pd.DatetimeIndex(self.edges[:-1], tz="UTC").tz_convert(self.period.zone)
 
     @property
     def whole_days(self) -> bool:
         """Whether every bucket begins and ends with a UTC day, so that daily roll-ups answer exactly."""
-        return all(edge.astimezone(UTC).hour == 0 and _whole_hour(edge) for edge in self.period.edges)
+        return all(edge.astimezone(UTC).hour == 0 and _whole_hour(edge) for edge in self.edges)
 
     def sums(self, rows: Rows, columns: int) -> npt.NDArray[np.int64]:
         """Sums per bucket of the last `columns` values of each row, whose first is the bucket's number; else zero."""
         sums = np.zeros((self.count, columns), dtype=np.int64)
-        for row in rows:
-            sums[row[0]] += row[-columns:]
+        if rows:
+            values = np.array([row[-columns:] for row in rows], dtype=np.int64)
+            np.add.at(sums, np.array([row[0] for row in rows]), values)
         return sums
 
 
@@ -136,7 +145,7 @@ def ratio(part: npt.NDArray[np.int64], whole: npt.NDArray[np.int64]) -> npt.NDAr
     return result
 
 
-def quotient(sums: npt.NDArray[np.float64], counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+def quotient(sums: npt.NDArray[Any], counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
     """`sums / counts`, NaN where nothing was counted."""
     result = np.full(len(counts), np.nan)
     np.divide(sums, counts, out=result, where=counts != 0)

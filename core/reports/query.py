@@ -10,6 +10,8 @@ from core.sql import load
 from core.storage.database import Database
 
 Rows = list[tuple[Any, ...]]
+Read = Callable[[str, Mapping[str, Any]], Rows]
+"""Runs a query of `core/sql` by its name."""
 
 
 def read_together(database: Database, queries: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Rows]:
@@ -24,7 +26,7 @@ def read_together(database: Database, queries: Sequence[tuple[str, Mapping[str, 
 
 
 @contextmanager
-def snapshot(database: Database) -> Iterator[Callable[[str, Mapping[str, Any]], Rows]]:
+def snapshot(database: Database) -> Iterator[Read]:
     """For queries that follow from each other: a function that runs them by name, all in one read-only snapshot.
 
     Raises DatabaseUnavailableError when the database does not answer.

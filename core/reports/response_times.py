@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
@@ -9,11 +11,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from core.reports import frame as framing
-from core.reports.binned import Binned, unpacked
+from core.reports import packed
+from core.reports.binned import Binned, joined
 from core.reports.declaration import Column, Report, Result, Table
-from core.reports.frame import Day, Frame
+from core.reports.frame import Day, Frame, quotient
 from core.reports.percentiles import ERROR_BOUND
-from core.reports.query import read_together
+from core.reports.query import snapshot
 from core.storage.database import Database
 
 MEASURES = (
@@ -61,43 +64,41 @@ def run(
     Raises BadParameterError and DatabaseUnavailableError.
     """
     asked = framing.frame(start, end, granularity, time_zone)
-    parameters = asked.parameters | {"event_type": framing.checked_event_type(event_type)}
-    binned, answers, packed, newest = read_together(
-        database,
-        [
-            ("latency_by_day" if asked.whole_days else "latency_by_hour", parameters),
-            ("answers_over_time", parameters),
-            ("first_events_by_day" if asked.whole_days else "first_events_by_hour", asked.parameters),
-            framing.newest_query(now),
-        ],
-    )
-    types = sorted({row[1] for row in answers if row[2] or row[3]})
-    types.sort(key=lambda name: -sum(row[2] for row in answers if row[1] == name))
+    wanted = framing.checked_event_type(event_type)
+    with snapshot(database) as read:
+        binned = packed.response_times(read, asked, wanted)
+        answers = read("answers_over_time", asked.parameters | {"event_type": wanted})
+        first = packed.first_events(read, asked) if event_type in (None, "REQ") else joined([])
+        newest = read(*framing.newest_query(now))
+    answered: Counter[str] = Counter()
+    for row in answers:
+        answered[row[1]] += row[2]
+    types = sorted(answered, key=lambda name: (-answered[name], name))
     number = {name: place for place, name in enumerate(types)}
-    # rows of (bucket, event type, bin, count), and of (bucket, event type, answered, unanswered)
-    bins = np.array([(row[0], number[row[1]], *row[2:]) for row in binned], dtype=np.int64).reshape(-1, 4)
-    known = [row for row in answers if row[1] in number]
-    counts = np.array([(row[0], number[row[1]], row[2], row[3]) for row in known], dtype=np.int64).reshape(-1, 4)
-    sums = np.array([row[4] for row in known], dtype=np.float64)
-    over_time = _grouped(bins, counts, sums, by=0, groups=asked.count)
-    by_type = _grouped(bins, counts, sums, by=1, groups=len(types))
-    bins[:, 0] = counts[:, 0] = 0
-    first = unpacked(packed if event_type in (None, "REQ") else [])
+    all_bins = joined(list(binned.values()))
+    by_type = joined([replace(each, group=np.full_like(each.group, number[name])) for name, each in binned.items()])
+    counts = np.array([(row[0], number[row[1]], 0, row[2], row[3]) for row in answers], dtype=np.int64).reshape(-1, 5)
+    sums = np.array([row[4] for row in answers], dtype=np.float64)
+
+    def measured(bins: Binned, by: int, groups: int) -> pd.DataFrame:
+        """Of groups numbered in column `by` of the counts."""
+        return _measures(bins, counts[:, by], counts[:, 3:], sums, groups)
+
+    summary = pd.concat([measured(all_bins.together(), 2, 1), _first_events(first.together(), 1)], axis=1)
+    named = pd.DataFrame({"event_type": pd.array(types, dtype="str")})
     return Result(
         framing.meta("response_times", asked, database, now, newest, error_bound=ERROR_BOUND),
         {
-            "summary": pd.concat(
-                [_grouped(bins, counts, sums, by=0, groups=1), _first_events(first.together(), 1)], axis=1
-            ),
-            "timeline": _labelled("timestamp", asked, over_time),
-            "event_types": pd.concat([pd.DataFrame({"event_type": pd.array(types, dtype="str")}), by_type], axis=1),
-            "first_event": _labelled("timestamp", asked, _first_events(first, asked.count)),
+            "summary": summary,
+            "timeline": _over_time(asked, measured(all_bins, 0, asked.count)),
+            "event_types": pd.concat([named, measured(by_type, 1, len(types))], axis=1),
+            "first_event": _over_time(asked, _first_events(first, asked.count)),
         },
     )
 
 
-def _labelled(name: str, asked: Frame, measures: pd.DataFrame) -> pd.DataFrame:
-    return pd.concat([pd.DataFrame({name: asked.index}), measures], axis=1)
+def _over_time(asked: Frame, measures: pd.DataFrame) -> pd.DataFrame:
+    return pd.concat([pd.DataFrame({"timestamp": asked.index}), measures], axis=1)
 
 
 def _first_events(first: Binned, groups: int) -> pd.DataFrame:
@@ -105,21 +106,13 @@ def _first_events(first: Binned, groups: int) -> pd.DataFrame:
     return pd.DataFrame({column.name: value for column, value in zip(FIRST_EVENT, columns, strict=True)})
 
 
-def _grouped(bins: Ints, counts: Ints, sums: npt.NDArray[np.float64], *, by: int, groups: int) -> pd.DataFrame:
-    """The measures of each of `groups` groups, numbered in column `by` of the rows."""
-    answered = _added(counts[:, by], counts[:, 2], groups)
-    total = np.bincount(counts[:, by], weights=sums, minlength=groups)
-    mean = np.full(groups, np.nan)
-    np.divide(total, answered, out=mean, where=answered != 0)
-    values = Binned(bins[:, by], bins[:, 2], bins[:, 3]).percentiles(groups)
-    columns = (answered, _added(counts[:, by], counts[:, 3], groups), mean, *values.T)
+def _measures(bins: Binned, group: Ints, counts: Ints, sums: npt.NDArray[np.float64], groups: int) -> pd.DataFrame:
+    """Columns MEASURES. `counts`: rows of answered and unanswered messages, `sums`: their times (ms), by `group`."""
+    totals = np.zeros((groups, 2), dtype=np.int64)
+    np.add.at(totals, group, counts)
+    mean = quotient(np.bincount(group, weights=sums, minlength=groups), totals[:, 0])
+    columns = (*totals.T, mean, *bins.percentiles(groups).T)
     return pd.DataFrame({column.name: value for column, value in zip(MEASURES, columns, strict=True)})
-
-
-def _added(group: Ints, values: Ints, groups: int) -> Ints:
-    result = np.zeros(groups, dtype=np.int64)
-    np.add.at(result, group, values)
-    return result
 
 
 response_times = Report(

@@ -16,6 +16,7 @@ from core.reports.declaration import Column, Parameter, Report, Result, Table
 from core.reports.frame import Day, Frame, ratio
 from core.reports.query import Rows, read_together
 from core.storage.database import Database
+from core.storage.spans import steps
 
 MEASURES = (
     Column("events", "client messages", "events"),
@@ -89,12 +90,14 @@ def run(
         raise BadParameterError("kinds are not kept by client; ask for a client or a kind, not both.")
     filters["client"] = client
     over_time = "traffic_over_time" if client is None else "traffic_of_client"
+    if kind is not None:
+        over_time = "kind_over_time"
     current, previous = _compared(asked, now)
     series, kinds, compared, before, newest = read_together(
         database,
         [
             (over_time, asked.parameters | filters),
-            ("traffic_kinds", {"start": asked.period.start, "end": asked.period.end} | filters),
+            ("traffic_kinds", _total(asked.period) | filters),
             (over_time, _total(current) | filters),
             (over_time, _total(previous) | filters),
             framing.newest_query(now),
@@ -106,7 +109,7 @@ def run(
             "timeline": _timeline(series, asked),
             "event_types_over_time": _types_over_time(series, asked),
             "event_types": _types(series),
-            "kinds": _kinds(kinds if client is None else []),
+            "kinds": _kinds(kinds if client is None and event_type in (None, "EVENT") else []),
             "comparison": _comparison(compared, before, previous, compare=compare),
         },
     )
@@ -122,7 +125,8 @@ def _compared(asked: Frame, now: datetime) -> tuple[Period, Period]:
 
 def _total(period: Period) -> dict[str, Any]:
     """Parameters of `traffic_over_time` for a period as a single bucket."""
-    return {"edges": [period.start, period.end], "start": period.start, "end": period.end}
+    edges = [period.start, period.end]
+    return {"edges": edges, "start": period.start, "end": period.end} | steps(edges).parameters
 
 
 def _timeline(rows: Rows, asked: Frame) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 
 from core.storage import client_bins
-from core.storage.rollups import CLIENT, CLOSED_MARK, DAY, total_sql
+from core.storage.rollups import CLOSED_MARK, DAY, MESSAGES, total_sql
 
 LENGTHS = (8, 64)
 """Days of a block. Block k of a length begins k lengths after 1970-01-01."""
@@ -23,8 +23,8 @@ NEVER = date(1999, 1, 1)
 
 DAY_KEYS = client_bins.KEYS["client_day"]
 SPAN_KEYS = "length, event_type_id, day, client_no, relay_id"
-MEASURES = ", ".join(CLIENT)
-SUMS = ", ".join(f"{total_sql(measure)} AS {measure}" for measure in CLIENT)
+MEASURES = ", ".join(MESSAGES)
+SUMS = ", ".join(f"{total_sql(measure)} AS {measure}" for measure in MESSAGES)
 
 
 def built_before(connection: psycopg.Connection[Any]) -> date:
@@ -88,7 +88,7 @@ BUILD_DAYS = f"""
 
 def late_days_sql(source: str) -> str:
     """Statement that adds rows of `source` (a client_delta) to the days that were built, for the fold."""
-    added = ", ".join(f"{measure} = client_day.{measure} + excluded.{measure}" for measure in CLIENT)
+    added = ", ".join(f"{measure} = client_day.{measure} + excluded.{measure}" for measure in MESSAGES)
     keys = f"client_no, {DAY.sql('bucket')}, relay_id, event_type_id"
     return f"""
             INSERT INTO client_day ({DAY_KEYS}, {MEASURES}, last_at, bins)
@@ -101,7 +101,7 @@ def late_days_sql(source: str) -> str:
 
 def late_blocks_sql(source: str, length: int) -> str:
     """Statement that adds rows of `source` (a client_delta) to the blocks that were built, for the fold."""
-    added = ", ".join(f"{measure} = client_span.{measure} + excluded.{measure}" for measure in CLIENT)
+    added = ", ".join(f"{measure} = client_span.{measure} + excluded.{measure}" for measure in MESSAGES)
     days = f"(SELECT {DAY.sql('bucket')} AS day, * FROM {source}) late"
     return f"""
             INSERT INTO client_span ({SPAN_KEYS}, {MEASURES})

@@ -95,6 +95,8 @@ def _bins(bins: NDArray[np.int64], answered: NDArray[np.bool_], starts: NDArray[
 
 
 def _taken(delta: Delta, facts: Facts) -> NDArray[np.int64] | None:
+    if delta.takes == "events":
+        return np.flatnonzero(facts["is_event"])
     if delta.takes == "errors":
         return np.flatnonzero(facts["errors"])
     if delta.takes == "answered":

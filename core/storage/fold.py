@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 from psycopg.types.json import Jsonb
 
-from core.storage import active_days, client_bins, client_days, connection_minutes, ledger, partitions
+from core.storage import active_days, client_bins, client_days, connection_minutes, latency_packs, ledger, partitions
 from core.storage.connections import Database
 from core.storage.rollups import (
     CLIENTS,
@@ -54,8 +54,10 @@ def fold(database: Database, now: datetime) -> FoldResult:
                 with connection.transaction():
                     if delta is CLIENTS:
                         moved[delta.name], days = _merge_clients(connection, now)
-                    else:
-                        moved[delta.name], _ = _merge(connection, delta)
+                        continue
+                    moved[delta.name], (hours, *_) = _merge(connection, delta)
+                    if delta in latency_packs.SOURCES:
+                        latency_packs.build(connection, latency_packs.SOURCES[delta], hours, now)
             with connection.transaction():
                 moved["connection_minute"] = connection_minutes.roll_up(connection, now)
             with connection.transaction():

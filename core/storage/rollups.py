@@ -43,7 +43,7 @@ class Delta:
     grain: Grain
     keys: tuple[str, ...]
     measures: tuple[str, ...]
-    takes: Literal["all", "errors", "answered", "delivered", "sessions"] = "all"
+    takes: Literal["all", "events", "errors", "answered", "delivered", "sessions"] = "all"
     of_clients: bool = False
     """Whether each row also has the first and last time of its facts, and the latency bins of its answered messages."""
 
@@ -113,20 +113,19 @@ DAY = Grain("day", 86_400)
 COUNTS = ("n", "errors", "unanswered")
 CARRIED = ("events_out", "bytes_in", "bytes_out", "payload_in", "payload_out")
 TIMES = ("rt_n", "rt_sum")
-CLIENT = ("n", "accepted", "duplicate", "rejected", "errors", "unanswered", *CARRIED, *TIMES)
+MESSAGES = ("n", "accepted", "duplicate", "rejected", "errors", "unanswered", *CARRIED, *TIMES)
 SESSIONS = ("n", "duration_ms")
 
 TRAFFIC_SECOND = Delta("traffic_second_delta", SECOND, ("relay_id", "event_type_id"), (*COUNTS, *CARRIED, *TIMES))
-TRAFFIC_HOUR = Delta(
-    "traffic_hour_delta", HOUR, ("relay_id", "event_type_id", "kind", "outcome_id"), (*COUNTS, *CARRIED, *TIMES)
-)
+TRAFFIC_HOUR = Delta("traffic_hour_delta", HOUR, ("relay_id", "event_type_id"), MESSAGES)
+KIND = Delta("kind_delta", HOUR, ("relay_id", "kind"), MESSAGES, "events")
 LATENCY = Delta("latency_delta", FIVE_SECONDS, ("relay_id", "event_type_id", "bin"), ("n",), "answered")
 FIRST_EVENT = Delta("first_event_delta", HOUR, ("relay_id", "first_bin"), ("n",), "delivered")
 ERRORS = Delta("error_delta", HOUR, ("relay_id", "client_no", "event_type_id", "error_code_id"), ("n",), "errors")
-CLIENTS = Delta("client_delta", HOUR, ("relay_id", "client_no", "event_type_id"), CLIENT, of_clients=True)
+CLIENTS = Delta("client_delta", HOUR, ("relay_id", "client_no", "event_type_id"), MESSAGES, of_clients=True)
 SESSION = Delta("session_delta", HOUR, ("relay_id", "client_no", "duration_bin"), SESSIONS, "sessions")
 
-DELTAS: tuple[Delta, ...] = (TRAFFIC_SECOND, TRAFFIC_HOUR, LATENCY, FIRST_EVENT, ERRORS, CLIENTS, SESSION)
+DELTAS: tuple[Delta, ...] = (TRAFFIC_SECOND, TRAFFIC_HOUR, KIND, LATENCY, FIRST_EVENT, ERRORS, CLIENTS, SESSION)
 
 # A client's rows lie together in the primary key, so that one client's history is one index range; ranges of time over
 # all clients are found by a BRIN index.
@@ -137,19 +136,20 @@ ROLLUPS: tuple[Rollup, ...] = (
     Rollup("traffic_second", TRAFFIC_SECOND, SECOND, ("relay_id", "event_type_id"),
            (*COUNTS, "events_out", "bytes_in", "bytes_out"), keep=HOURS_LIVE),
     Rollup("traffic_minute", TRAFFIC_SECOND, MINUTE, ("relay_id", "event_type_id"), (*COUNTS, *CARRIED, *TIMES)),
-    Rollup("traffic_hour", TRAFFIC_HOUR, HOUR, ("relay_id", "event_type_id", "kind", "outcome_id"),
-           (*COUNTS, *CARRIED, *TIMES)),
+    Rollup("traffic_hour", TRAFFIC_HOUR, HOUR, ("relay_id", "event_type_id"), MESSAGES),
+    Rollup("traffic_day", TRAFFIC_HOUR, DAY, ("relay_id", "event_type_id"), MESSAGES),
+    Rollup("kind_hour", KIND, HOUR, ("relay_id", "kind"), MESSAGES, ("bucket", "kind", "relay_id")),
+    Rollup("kind_day", KIND, DAY, ("relay_id", "kind"), MESSAGES, ("day", "kind", "relay_id")),
     Rollup("latency_live", LATENCY, FIVE_SECONDS, ("relay_id", "event_type_id", "bin"), ("n",), keep=HOURS_LIVE),
     Rollup("latency_hour", LATENCY, HOUR, ("relay_id", "event_type_id", "bin"), ("n",)),
-    Rollup("latency_day", LATENCY, DAY, ("relay_id", "event_type_id", "bin"), ("n",)),
     Rollup("first_event_hour", FIRST_EVENT, HOUR, ("relay_id", "first_bin"), ("n",)),
-    Rollup("first_event_day", FIRST_EVENT, DAY, ("relay_id", "first_bin"), ("n",)),
     Rollup("error_hour", ERRORS, HOUR, ("relay_id", "event_type_id", "error_code_id"), ("n",)),
+    Rollup("error_day", ERRORS, DAY, ("relay_id", "event_type_id", "error_code_id"), ("n",)),
     Rollup("client_error_hour", ERRORS, HOUR, ("relay_id", "client_no", "error_code_id"), ("n",),
            ("client_no", "bucket", "relay_id", "error_code_id")),
-    Rollup("client_hour", CLIENTS, HOUR, ("relay_id", "client_no", "event_type_id"), CLIENT, OF_CLIENT_HOUR,
+    Rollup("client_hour", CLIENTS, HOUR, ("relay_id", "client_no", "event_type_id"), MESSAGES, OF_CLIENT_HOUR,
            small=True, sketch=True),
-    Rollup("client_day", CLIENTS, DAY, ("relay_id", "client_no", "event_type_id"), CLIENT, OF_CLIENT_DAY,
+    Rollup("client_day", CLIENTS, DAY, ("relay_id", "client_no", "event_type_id"), MESSAGES, OF_CLIENT_DAY,
            closed=True, sketch=True),
     Rollup("session_hour", SESSION, HOUR, ("relay_id", "duration_bin"), SESSIONS),
     Rollup("session_day", SESSION, DAY, ("relay_id", "duration_bin"), SESSIONS),
@@ -185,6 +185,7 @@ SESSION_FACTS_SQL = f"""
 
 TAKES_SQL = {
     "all": "true",
+    "events": "event_type_id = (SELECT event_type_id FROM event_types WHERE name = 'EVENT')",
     "errors": "error_code_id <> 0",
     "answered": "bin IS NOT NULL",
     "delivered": "first_bin IS NOT NULL",

@@ -166,6 +166,7 @@ def event_rows(
         "bin": bins_of(np.where(answered, response, 1).astype(np.float64)),
         "first_bin": bins_of(np.where(delivered, first, 1).astype(np.float64)),
         "first_n": delivered.astype(np.int64),
+        "is_event": (event_type == names.event_types["EVENT"]).astype(np.int64),
         "n": np.ones(size, dtype=np.int64),
         "errors": (error != 0).astype(np.int64),
         "unanswered": (outcome == names.outcomes["unanswered"]).astype(np.int64),
@@ -199,7 +200,7 @@ def delivery_rows(records: Sequence[Delivery], relay: Array, names: Names) -> tu
     zero = np.zeros(size, dtype=np.int64)
     facts = dict.fromkeys(
         ("event_type_id", "outcome_id", "error_code_id", "bin", "n", "errors", "unanswered", "accepted", "duplicate",
-         "rejected", "rt_n", "first_bin", "first_n"), zero
+         "rejected", "rt_n", "first_bin", "first_n", "is_event"), zero
     )  # fmt: skip
     facts |= {"timestamp": timestamp, "relay_id": relay, "client_no": client, "kind": zero - 1}
     return rows, facts | carried | {"rt_sum": zero.astype(np.float64)}

@@ -177,9 +177,10 @@ CREATE TABLE traffic_hour (
     bucket timestamptz NOT NULL,
     relay_id smallint NOT NULL,
     event_type_id smallint NOT NULL,
-    kind integer NOT NULL,
-    outcome_id smallint NOT NULL,
     n bigint NOT NULL,
+    accepted bigint NOT NULL,
+    duplicate bigint NOT NULL,
+    rejected bigint NOT NULL,
     errors bigint NOT NULL,
     unanswered bigint NOT NULL,
     events_out bigint NOT NULL,
@@ -189,7 +190,67 @@ CREATE TABLE traffic_hour (
     payload_out bigint NOT NULL,
     rt_n bigint NOT NULL,
     rt_sum double precision NOT NULL,
-    PRIMARY KEY (bucket, relay_id, event_type_id, kind, outcome_id)
+    PRIMARY KEY (bucket, relay_id, event_type_id)
+);
+
+CREATE TABLE traffic_day (
+    day date NOT NULL,
+    relay_id smallint NOT NULL,
+    event_type_id smallint NOT NULL,
+    n bigint NOT NULL,
+    accepted bigint NOT NULL,
+    duplicate bigint NOT NULL,
+    rejected bigint NOT NULL,
+    errors bigint NOT NULL,
+    unanswered bigint NOT NULL,
+    events_out bigint NOT NULL,
+    bytes_in bigint NOT NULL,
+    bytes_out bigint NOT NULL,
+    payload_in bigint NOT NULL,
+    payload_out bigint NOT NULL,
+    rt_n bigint NOT NULL,
+    rt_sum double precision NOT NULL,
+    PRIMARY KEY (day, relay_id, event_type_id)
+);
+
+CREATE TABLE kind_hour (
+    bucket timestamptz NOT NULL,
+    relay_id smallint NOT NULL,
+    kind integer NOT NULL,
+    n bigint NOT NULL,
+    accepted bigint NOT NULL,
+    duplicate bigint NOT NULL,
+    rejected bigint NOT NULL,
+    errors bigint NOT NULL,
+    unanswered bigint NOT NULL,
+    events_out bigint NOT NULL,
+    bytes_in bigint NOT NULL,
+    bytes_out bigint NOT NULL,
+    payload_in bigint NOT NULL,
+    payload_out bigint NOT NULL,
+    rt_n bigint NOT NULL,
+    rt_sum double precision NOT NULL,
+    PRIMARY KEY (bucket, kind, relay_id)
+);
+
+CREATE TABLE kind_day (
+    day date NOT NULL,
+    relay_id smallint NOT NULL,
+    kind integer NOT NULL,
+    n bigint NOT NULL,
+    accepted bigint NOT NULL,
+    duplicate bigint NOT NULL,
+    rejected bigint NOT NULL,
+    errors bigint NOT NULL,
+    unanswered bigint NOT NULL,
+    events_out bigint NOT NULL,
+    bytes_in bigint NOT NULL,
+    bytes_out bigint NOT NULL,
+    payload_in bigint NOT NULL,
+    payload_out bigint NOT NULL,
+    rt_n bigint NOT NULL,
+    rt_sum double precision NOT NULL,
+    PRIMARY KEY (day, kind, relay_id)
 );
 
 CREATE TABLE latency_live (
@@ -210,29 +271,12 @@ CREATE TABLE latency_hour (
     PRIMARY KEY (bucket, relay_id, event_type_id, bin)
 );
 
-CREATE TABLE latency_day (
-    day date NOT NULL,
-    relay_id smallint NOT NULL,
-    event_type_id smallint NOT NULL,
-    bin integer NOT NULL,
-    n bigint NOT NULL,
-    PRIMARY KEY (day, relay_id, event_type_id, bin)
-);
-
 CREATE TABLE first_event_hour (
     bucket timestamptz NOT NULL,
     relay_id smallint NOT NULL,
     first_bin integer NOT NULL,
     n bigint NOT NULL,
     PRIMARY KEY (bucket, relay_id, first_bin)
-);
-
-CREATE TABLE first_event_day (
-    day date NOT NULL,
-    relay_id smallint NOT NULL,
-    first_bin integer NOT NULL,
-    n bigint NOT NULL,
-    PRIMARY KEY (day, relay_id, first_bin)
 );
 
 CREATE TABLE error_hour (
@@ -242,6 +286,15 @@ CREATE TABLE error_hour (
     error_code_id smallint NOT NULL,
     n bigint NOT NULL,
     PRIMARY KEY (bucket, relay_id, event_type_id, error_code_id)
+);
+
+CREATE TABLE error_day (
+    day date NOT NULL,
+    relay_id smallint NOT NULL,
+    event_type_id smallint NOT NULL,
+    error_code_id smallint NOT NULL,
+    n bigint NOT NULL,
+    PRIMARY KEY (day, relay_id, event_type_id, error_code_id)
 );
 
 CREATE TABLE client_error_hour (
@@ -352,6 +405,15 @@ CREATE TABLE client_span (                         -- sums of client_day over bl
     PRIMARY KEY (length, event_type_id, day, client_no, relay_id)
 );
 
+CREATE TABLE latency_pack (                        -- the bins of an hour or day that has ended: int2 bin, int8 count each
+    hours         smallint NOT NULL,               -- 1 or 24
+    bucket        timestamptz NOT NULL,
+    event_type_id smallint NOT NULL,               -- -1: times to the first event
+    relay_id      smallint NOT NULL,
+    bins          bytea NOT NULL,
+    PRIMARY KEY (hours, bucket, event_type_id, relay_id)
+);
+
 CREATE INDEX client_hour_time ON client_hour USING brin (bucket) WITH (pages_per_range = 16, autosummarize = on);
 CREATE INDEX client_day_time ON client_day USING brin (day) WITH (pages_per_range = 16, autosummarize = on);
 CREATE INDEX client_error_hour_time ON client_error_hour USING brin (bucket) WITH (pages_per_range = 16, autosummarize = on);
@@ -378,9 +440,29 @@ CREATE TABLE traffic_hour_delta (
     bucket timestamptz NOT NULL,
     relay_id smallint NOT NULL,
     event_type_id smallint NOT NULL,
-    kind integer NOT NULL,
-    outcome_id smallint NOT NULL,
     n integer NOT NULL,
+    accepted integer NOT NULL,
+    duplicate integer NOT NULL,
+    rejected integer NOT NULL,
+    errors integer NOT NULL,
+    unanswered integer NOT NULL,
+    events_out bigint NOT NULL,
+    bytes_in bigint NOT NULL,
+    bytes_out bigint NOT NULL,
+    payload_in bigint NOT NULL,
+    payload_out bigint NOT NULL,
+    rt_n integer NOT NULL,
+    rt_sum double precision NOT NULL
+) WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0);
+
+CREATE TABLE kind_delta (
+    bucket timestamptz NOT NULL,
+    relay_id smallint NOT NULL,
+    kind integer NOT NULL,
+    n integer NOT NULL,
+    accepted integer NOT NULL,
+    duplicate integer NOT NULL,
+    rejected integer NOT NULL,
     errors integer NOT NULL,
     unanswered integer NOT NULL,
     events_out bigint NOT NULL,
@@ -458,8 +540,20 @@ SELECT bucket, relay_id, event_type_id, n, errors, unanswered, events_out, bytes
 UNION ALL SELECT date_bin('60 seconds', bucket, timestamptz '2000-01-01 00:00:00+00') AS bucket, relay_id, event_type_id, n::bigint AS n, errors::bigint AS errors, unanswered::bigint AS unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n::bigint AS rt_n, rt_sum FROM traffic_second_delta;
 
 CREATE VIEW traffic_hour_current AS
-SELECT bucket, relay_id, event_type_id, kind, outcome_id, n, errors, unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n, rt_sum FROM traffic_hour
-UNION ALL SELECT bucket, relay_id, event_type_id, kind, outcome_id, n::bigint AS n, errors::bigint AS errors, unanswered::bigint AS unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n::bigint AS rt_n, rt_sum FROM traffic_hour_delta;
+SELECT bucket, relay_id, event_type_id, n, accepted, duplicate, rejected, errors, unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n, rt_sum FROM traffic_hour
+UNION ALL SELECT bucket, relay_id, event_type_id, n::bigint AS n, accepted::bigint AS accepted, duplicate::bigint AS duplicate, rejected::bigint AS rejected, errors::bigint AS errors, unanswered::bigint AS unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n::bigint AS rt_n, rt_sum FROM traffic_hour_delta;
+
+CREATE VIEW traffic_day_current AS
+SELECT day, relay_id, event_type_id, n, accepted, duplicate, rejected, errors, unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n, rt_sum FROM traffic_day
+UNION ALL SELECT (bucket AT TIME ZONE 'UTC')::date AS day, relay_id, event_type_id, n::bigint AS n, accepted::bigint AS accepted, duplicate::bigint AS duplicate, rejected::bigint AS rejected, errors::bigint AS errors, unanswered::bigint AS unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n::bigint AS rt_n, rt_sum FROM traffic_hour_delta;
+
+CREATE VIEW kind_hour_current AS
+SELECT bucket, relay_id, kind, n, accepted, duplicate, rejected, errors, unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n, rt_sum FROM kind_hour
+UNION ALL SELECT bucket, relay_id, kind, n::bigint AS n, accepted::bigint AS accepted, duplicate::bigint AS duplicate, rejected::bigint AS rejected, errors::bigint AS errors, unanswered::bigint AS unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n::bigint AS rt_n, rt_sum FROM kind_delta;
+
+CREATE VIEW kind_day_current AS
+SELECT day, relay_id, kind, n, accepted, duplicate, rejected, errors, unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n, rt_sum FROM kind_day
+UNION ALL SELECT (bucket AT TIME ZONE 'UTC')::date AS day, relay_id, kind, n::bigint AS n, accepted::bigint AS accepted, duplicate::bigint AS duplicate, rejected::bigint AS rejected, errors::bigint AS errors, unanswered::bigint AS unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n::bigint AS rt_n, rt_sum FROM kind_delta;
 
 CREATE VIEW latency_live_current AS
 SELECT bucket, relay_id, event_type_id, bin, n FROM latency_live
@@ -469,21 +563,17 @@ CREATE VIEW latency_hour_current AS
 SELECT bucket, relay_id, event_type_id, bin, n FROM latency_hour
 UNION ALL SELECT date_bin('3600 seconds', bucket, timestamptz '2000-01-01 00:00:00+00') AS bucket, relay_id, event_type_id, bin, n::bigint AS n FROM latency_delta;
 
-CREATE VIEW latency_day_current AS
-SELECT day, relay_id, event_type_id, bin, n FROM latency_day
-UNION ALL SELECT (bucket AT TIME ZONE 'UTC')::date AS day, relay_id, event_type_id, bin, n::bigint AS n FROM latency_delta;
-
 CREATE VIEW first_event_hour_current AS
 SELECT bucket, relay_id, first_bin, n FROM first_event_hour
 UNION ALL SELECT bucket, relay_id, first_bin, n::bigint AS n FROM first_event_delta;
 
-CREATE VIEW first_event_day_current AS
-SELECT day, relay_id, first_bin, n FROM first_event_day
-UNION ALL SELECT (bucket AT TIME ZONE 'UTC')::date AS day, relay_id, first_bin, n::bigint AS n FROM first_event_delta;
-
 CREATE VIEW error_hour_current AS
 SELECT bucket, relay_id, event_type_id, error_code_id, n FROM error_hour
 UNION ALL SELECT bucket, relay_id, event_type_id, error_code_id, n::bigint AS n FROM error_delta;
+
+CREATE VIEW error_day_current AS
+SELECT day, relay_id, event_type_id, error_code_id, n FROM error_day
+UNION ALL SELECT (bucket AT TIME ZONE 'UTC')::date AS day, relay_id, event_type_id, error_code_id, n::bigint AS n FROM error_delta;
 
 CREATE VIEW client_error_hour_current AS
 SELECT bucket, relay_id, client_no, error_code_id, n FROM client_error_hour
@@ -628,6 +718,12 @@ CREATE TABLE connection_minute (
 CREATE TABLE connection_minute_due (bucket timestamptz NOT NULL)
     WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0);
 
+-- Every batch of a source up to and including `upto` is stored; their rows in `batches` are gone.
+CREATE TABLE batch_watermarks (
+    source text PRIMARY KEY,
+    upto   bigint NOT NULL
+);
+
 -- Connections per minute as reports read them: minutes that were counted, and those due to be counted, from their samples.
 CREATE VIEW connection_minute_current AS
 WITH due AS (                                      -- a due minute whose samples retention has dropped stays as counted
@@ -653,9 +749,3 @@ FROM (
     GROUP BY due.bucket, s.relay_id, s.timestamp
 ) AS seconds
 GROUP BY bucket, relay_id;
-
--- Every batch of a source up to and including `upto` is stored; their rows in `batches` are gone.
-CREATE TABLE batch_watermarks (
-    source text PRIMARY KEY,
-    upto   bigint NOT NULL
-);

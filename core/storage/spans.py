@@ -6,8 +6,10 @@ A range is put together from blocks of four lengths (1 hour, 1 day, 8 days, 64 d
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 
 from core.storage.client_days import LENGTHS
 
@@ -65,3 +67,39 @@ def _edge(start: int, end: int, sign: int, level: int, known: int) -> list[tuple
 
 def _nearest(hour: int, size: int) -> int:
     return (hour + size // 2) // size * size
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Hours and days of UTC that add up to consecutive buckets: one entry each, as parameters of a query."""
+
+    steps: list[int]
+    """Number of the bucket."""
+    hours: list[int]
+    """1 or 24."""
+    buckets: list[datetime]
+    signs: list[int]
+    """1: to be added, -1: to be taken away."""
+
+    @property
+    def parameters(self) -> dict[str, list[int] | list[datetime]]:
+        return {"steps": self.steps, "hours": self.hours, "buckets": self.buckets, "signs": self.signs}
+
+
+def steps(edges: Sequence[datetime], days_before: datetime = datetime(9000, 1, 1, tzinfo=UTC)) -> Steps:
+    """The buckets between `edges` (whole hours) from days of UTC where that takes fewer rows, and hours.
+
+    `days_before`: days that end later are not to be used.
+    """
+    known = int((days_before - EPOCH) // timedelta(hours=1))
+    found = Steps([], [], [], [])
+    numbers = [int((edge - EPOCH) // timedelta(hours=1)) for edge in edges]
+    for step, (first, last) in enumerate(pairwise(numbers)):
+        parts = [(1, first, last, 1)] if last - first <= HOURS[1] // 2 else _cover(first, last, 1, 1, known)
+        for size, a, b, sign in parts:
+            for hour in range(a, b, size):
+                found.steps.append(step)
+                found.hours.append(size)
+                found.buckets.append(EPOCH + timedelta(hours=hour))
+                found.signs.append(sign)
+    return found

@@ -11,7 +11,7 @@ import psycopg
 from core.storage import client_days, connection_minutes
 from core.storage.connections import Database
 from core.storage.fold import recall
-from core.storage.rollups import CLIENT, FACTS_SQL, ROLLUPS, SESSION, SESSION_FACTS_SQL, TAKES_SQL, Rollup, total_sql
+from core.storage.rollups import FACTS_SQL, MESSAGES, ROLLUPS, SESSION, SESSION_FACTS_SQL, TAKES_SQL, Rollup, total_sql
 
 EVER = (datetime(1999, 1, 1, tzinfo=UTC), datetime(2101, 1, 1, tzinfo=UTC))
 DAY = timedelta(days=1)
@@ -120,14 +120,14 @@ def _compare_blocks(connection: psycopg.Connection[Any], limit: int) -> list[Dif
     """The blocks that are built against client_day (which is compared with raw rows itself)."""
     mark = client_days.built_before(connection)
     keys = client_days.SPAN_KEYS
-    differs = " OR ".join(f"stored.{measure} IS DISTINCT FROM recount.{measure}" for measure in CLIENT)
-    both = ", ".join(f"stored.{measure}, recount.{measure}" for measure in CLIENT)
+    differs = " OR ".join(f"stored.{measure} IS DISTINCT FROM recount.{measure}" for measure in MESSAGES)
+    both = ", ".join(f"stored.{measure}, recount.{measure}" for measure in MESSAGES)
     recount = " UNION ALL ".join(
         f"({client_days.blocks_sql(length, 'client_day', f'day < %(upto_{length})s')})"
         for length in client_days.LENGTHS
     )
     rows = connection.execute(
-        f"""WITH recount ({keys}, {", ".join(CLIENT)}) AS ({recount})
+        f"""WITH recount ({keys}, {", ".join(MESSAGES)}) AS ({recount})
             SELECT {keys}, {both} FROM client_span stored FULL JOIN recount USING ({keys})
             WHERE {differs} ORDER BY {keys} LIMIT %(limit)s""".encode(),
         {"limit": limit} | {f"upto_{length}": client_days.block_start(mark, length) for length in client_days.LENGTHS},
@@ -138,7 +138,7 @@ def _compare_blocks(connection: psycopg.Connection[Any], limit: int) -> list[Dif
             row[:5],
             {
                 measure: (row[5 + 2 * place], row[6 + 2 * place])
-                for place, measure in enumerate(CLIENT)
+                for place, measure in enumerate(MESSAGES)
                 if row[5 + 2 * place] != row[6 + 2 * place]
             },
         )

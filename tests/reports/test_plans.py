@@ -65,6 +65,7 @@ def test_no_raw_chunk_is_read(report: Report, granularity: str, database: Databa
     }
     anything |= {"client_no": 0, "clients": [0], "time_zone": "UTC", "search": None, "measure": "bytes", "offset": 0}
     anything |= {"hours": [1], "firsts": [oracle.FIRST], "lasts": [oracle.NOW], "signs": [1]}
+    anything |= {"steps": [0], "buckets": [oracle.FIRST], "name": "mark", "packed_before": oracle.FIRST}
     places = {
         name: at
         for kind in ("peak", "busiest")

@@ -206,12 +206,12 @@ def test_verify_names_a_corrupted_rollup(database: Database) -> None:
     assert verify(database) == []
     with database.borrow() as connection:
         connection.execute("UPDATE traffic_hour SET bytes_in = bytes_in + 1")
-        connection.execute("DELETE FROM latency_day")
+        connection.execute("DELETE FROM latency_hour")
         connection.execute("UPDATE active_day SET bits = set_bit(bits, 77, 1)")
     found = {difference.rollup: difference for difference in verify(database)}
-    assert set(found) == {"traffic_hour", "latency_day", "active_day"}
+    assert set(found) == {"traffic_hour", "latency_hour", "active_day"}
     assert found["traffic_hour"].values == {"bytes_in": (201, 200)}
-    assert found["latency_day"].values == {"n": (None, 1)}
+    assert found["latency_hour"].values == {"n": (None, 1)}
     assert verify(database, start=NOON, end=NOON + DAY) == []
 
 

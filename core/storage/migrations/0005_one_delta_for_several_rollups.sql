@@ -1,7 +1,7 @@
 -- One delta per group of facts, feeding several roll-ups: fewer rows to append for each batch. A client's rows lie together
 -- in the primary keys of its roll-ups; ranges of time over all clients are found by BRIN indexes. New: response times of
 -- each client, sums per client over blocks of days, and how long connections lasted. A client's day is summed from its
--- hours once it has ended, so that a fold writes each client once.
+-- hours once it has ended, so that a fold writes each client once. Traffic, kinds and errors are kept by the day too.
 
 -- Merge what waits in the old deltas.
 INSERT INTO traffic_second (bucket, relay_id, event_type_id, n, errors, unanswered, events_out, bytes_in, bytes_out)
@@ -40,6 +40,9 @@ ON CONFLICT (bucket, relay_id, first_bin) DO UPDATE SET n = first_event_hour.n +
 DROP VIEW traffic_second_current, latency_live_current, traffic_minute_current, traffic_hour_current, error_hour_current, latency_hour_current, latency_day_current, client_day_current, client_hour_current, client_error_day_current, first_event_hour_current;
 DROP TABLE traffic_second_delta, latency_live_delta, traffic_minute_delta, traffic_hour_delta, error_hour_delta, latency_hour_delta, latency_day_delta, client_day_delta, client_hour_delta, client_error_day_delta, first_event_hour_delta;
 
+CREATE TABLE traffic_hour_before AS SELECT * FROM traffic_hour;
+DROP TABLE traffic_hour, latency_day;
+
 ALTER TABLE client_hour DROP CONSTRAINT client_hour_pkey, ADD PRIMARY KEY (client_no, bucket, relay_id, event_type_id);
 ALTER TABLE client_day DROP CONSTRAINT client_day_pkey, ADD PRIMARY KEY (client_no, day, relay_id, event_type_id);
 ALTER TABLE client_hour ALTER n TYPE integer, ALTER accepted TYPE integer, ALTER duplicate TYPE integer, ALTER rejected TYPE integer, ALTER errors TYPE integer, ALTER unanswered TYPE integer, ALTER rt_n TYPE integer;
@@ -48,6 +51,95 @@ ALTER TABLE client_day ADD last_at timestamptz, ADD bins smallint[], ADD packed_
 
 CREATE AGGREGATE concatenated (smallint[]) (SFUNC = array_cat, STYPE = smallint[]);
 
+CREATE TABLE traffic_hour (
+    bucket timestamptz NOT NULL,
+    relay_id smallint NOT NULL,
+    event_type_id smallint NOT NULL,
+    n bigint NOT NULL,
+    accepted bigint NOT NULL,
+    duplicate bigint NOT NULL,
+    rejected bigint NOT NULL,
+    errors bigint NOT NULL,
+    unanswered bigint NOT NULL,
+    events_out bigint NOT NULL,
+    bytes_in bigint NOT NULL,
+    bytes_out bigint NOT NULL,
+    payload_in bigint NOT NULL,
+    payload_out bigint NOT NULL,
+    rt_n bigint NOT NULL,
+    rt_sum double precision NOT NULL,
+    PRIMARY KEY (bucket, relay_id, event_type_id)
+);
+
+CREATE TABLE traffic_day (
+    day date NOT NULL,
+    relay_id smallint NOT NULL,
+    event_type_id smallint NOT NULL,
+    n bigint NOT NULL,
+    accepted bigint NOT NULL,
+    duplicate bigint NOT NULL,
+    rejected bigint NOT NULL,
+    errors bigint NOT NULL,
+    unanswered bigint NOT NULL,
+    events_out bigint NOT NULL,
+    bytes_in bigint NOT NULL,
+    bytes_out bigint NOT NULL,
+    payload_in bigint NOT NULL,
+    payload_out bigint NOT NULL,
+    rt_n bigint NOT NULL,
+    rt_sum double precision NOT NULL,
+    PRIMARY KEY (day, relay_id, event_type_id)
+);
+
+CREATE TABLE kind_hour (
+    bucket timestamptz NOT NULL,
+    relay_id smallint NOT NULL,
+    kind integer NOT NULL,
+    n bigint NOT NULL,
+    accepted bigint NOT NULL,
+    duplicate bigint NOT NULL,
+    rejected bigint NOT NULL,
+    errors bigint NOT NULL,
+    unanswered bigint NOT NULL,
+    events_out bigint NOT NULL,
+    bytes_in bigint NOT NULL,
+    bytes_out bigint NOT NULL,
+    payload_in bigint NOT NULL,
+    payload_out bigint NOT NULL,
+    rt_n bigint NOT NULL,
+    rt_sum double precision NOT NULL,
+    PRIMARY KEY (bucket, kind, relay_id)
+);
+
+CREATE TABLE kind_day (
+    day date NOT NULL,
+    relay_id smallint NOT NULL,
+    kind integer NOT NULL,
+    n bigint NOT NULL,
+    accepted bigint NOT NULL,
+    duplicate bigint NOT NULL,
+    rejected bigint NOT NULL,
+    errors bigint NOT NULL,
+    unanswered bigint NOT NULL,
+    events_out bigint NOT NULL,
+    bytes_in bigint NOT NULL,
+    bytes_out bigint NOT NULL,
+    payload_in bigint NOT NULL,
+    payload_out bigint NOT NULL,
+    rt_n bigint NOT NULL,
+    rt_sum double precision NOT NULL,
+    PRIMARY KEY (day, kind, relay_id)
+);
+
+CREATE TABLE error_day (
+    day date NOT NULL,
+    relay_id smallint NOT NULL,
+    event_type_id smallint NOT NULL,
+    error_code_id smallint NOT NULL,
+    n bigint NOT NULL,
+    PRIMARY KEY (day, relay_id, event_type_id, error_code_id)
+);
+
 CREATE TABLE session_hour (
     bucket timestamptz NOT NULL,
     relay_id smallint NOT NULL,
@@ -55,6 +147,15 @@ CREATE TABLE session_hour (
     n bigint NOT NULL,
     duration_ms bigint NOT NULL,
     PRIMARY KEY (bucket, relay_id, duration_bin)
+);
+
+CREATE TABLE session_day (
+    day date NOT NULL,
+    relay_id smallint NOT NULL,
+    duration_bin integer NOT NULL,
+    n bigint NOT NULL,
+    duration_ms bigint NOT NULL,
+    PRIMARY KEY (day, relay_id, duration_bin)
 );
 
 CREATE TABLE client_session_hour (
@@ -97,6 +198,15 @@ CREATE TABLE client_span (                         -- sums of client_day over bl
     PRIMARY KEY (length, event_type_id, day, client_no, relay_id)
 );
 
+CREATE TABLE latency_pack (                        -- the bins of an hour or day that has ended: int2 bin, int8 count each
+    hours         smallint NOT NULL,               -- 1 or 24
+    bucket        timestamptz NOT NULL,
+    event_type_id smallint NOT NULL,               -- -1: times to the first event
+    relay_id      smallint NOT NULL,
+    bins          bytea NOT NULL,
+    PRIMARY KEY (hours, bucket, event_type_id, relay_id)
+);
+
 CREATE INDEX client_hour_time ON client_hour USING brin (bucket) WITH (pages_per_range = 16, autosummarize = on);
 CREATE INDEX client_day_time ON client_day USING brin (day) WITH (pages_per_range = 16, autosummarize = on);
 CREATE INDEX client_error_hour_time ON client_error_hour USING brin (bucket) WITH (pages_per_range = 16, autosummarize = on);
@@ -122,9 +232,29 @@ CREATE TABLE traffic_hour_delta (
     bucket timestamptz NOT NULL,
     relay_id smallint NOT NULL,
     event_type_id smallint NOT NULL,
-    kind integer NOT NULL,
-    outcome_id smallint NOT NULL,
     n integer NOT NULL,
+    accepted integer NOT NULL,
+    duplicate integer NOT NULL,
+    rejected integer NOT NULL,
+    errors integer NOT NULL,
+    unanswered integer NOT NULL,
+    events_out bigint NOT NULL,
+    bytes_in bigint NOT NULL,
+    bytes_out bigint NOT NULL,
+    payload_in bigint NOT NULL,
+    payload_out bigint NOT NULL,
+    rt_n integer NOT NULL,
+    rt_sum double precision NOT NULL
+) WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0);
+
+CREATE TABLE kind_delta (
+    bucket timestamptz NOT NULL,
+    relay_id smallint NOT NULL,
+    kind integer NOT NULL,
+    n integer NOT NULL,
+    accepted integer NOT NULL,
+    duplicate integer NOT NULL,
+    rejected integer NOT NULL,
     errors integer NOT NULL,
     unanswered integer NOT NULL,
     events_out bigint NOT NULL,
@@ -238,6 +368,27 @@ SELECT 64, CASE WHEN grouping(event_type_id) = 1 THEN -1 ELSE event_type_id END,
             GROUP BY GROUPING SETS (((day - mod(day - DATE '1970-01-01', 64)), event_type_id, relay_id, client_no), ((day - mod(day - DATE '1970-01-01', 64)), relay_id, client_no))
             ORDER BY 2, 3, 4, 5;
 
+INSERT INTO traffic_hour (bucket, relay_id, event_type_id, n, accepted, duplicate, rejected, errors, unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n, rt_sum)
+SELECT b.bucket, b.relay_id, b.event_type_id, sum(b.n)::bigint, coalesce(sum(b.n) FILTER (WHERE o.name = 'ok'), 0)::bigint, coalesce(sum(b.n) FILTER (WHERE o.name = 'duplicate'), 0)::bigint, coalesce(sum(b.n) FILTER (WHERE o.name = 'rejected'), 0)::bigint, sum(b.errors)::bigint, sum(b.unanswered)::bigint, sum(b.events_out)::bigint, sum(b.bytes_in)::bigint, sum(b.bytes_out)::bigint, sum(b.payload_in)::bigint, sum(b.payload_out)::bigint, sum(b.rt_n)::bigint, sum(b.rt_sum)
+FROM traffic_hour_before b JOIN outcomes o USING (outcome_id) WHERE true GROUP BY 1, 2, 3;
+
+INSERT INTO traffic_day (day, relay_id, event_type_id, n, accepted, duplicate, rejected, errors, unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n, rt_sum)
+SELECT ((b.bucket AT TIME ZONE 'UTC')::date), b.relay_id, b.event_type_id, sum(b.n)::bigint, coalesce(sum(b.n) FILTER (WHERE o.name = 'ok'), 0)::bigint, coalesce(sum(b.n) FILTER (WHERE o.name = 'duplicate'), 0)::bigint, coalesce(sum(b.n) FILTER (WHERE o.name = 'rejected'), 0)::bigint, sum(b.errors)::bigint, sum(b.unanswered)::bigint, sum(b.events_out)::bigint, sum(b.bytes_in)::bigint, sum(b.bytes_out)::bigint, sum(b.payload_in)::bigint, sum(b.payload_out)::bigint, sum(b.rt_n)::bigint, sum(b.rt_sum)
+FROM traffic_hour_before b JOIN outcomes o USING (outcome_id) WHERE true GROUP BY 1, 2, 3;
+
+INSERT INTO kind_hour (bucket, relay_id, kind, n, accepted, duplicate, rejected, errors, unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n, rt_sum)
+SELECT b.bucket, b.relay_id, b.kind, sum(b.n)::bigint, coalesce(sum(b.n) FILTER (WHERE o.name = 'ok'), 0)::bigint, coalesce(sum(b.n) FILTER (WHERE o.name = 'duplicate'), 0)::bigint, coalesce(sum(b.n) FILTER (WHERE o.name = 'rejected'), 0)::bigint, sum(b.errors)::bigint, sum(b.unanswered)::bigint, sum(b.events_out)::bigint, sum(b.bytes_in)::bigint, sum(b.bytes_out)::bigint, sum(b.payload_in)::bigint, sum(b.payload_out)::bigint, sum(b.rt_n)::bigint, sum(b.rt_sum)
+FROM traffic_hour_before b JOIN outcomes o USING (outcome_id) WHERE b.event_type_id = (SELECT event_type_id FROM event_types WHERE name = 'EVENT') GROUP BY 1, 2, 3;
+
+INSERT INTO kind_day (day, relay_id, kind, n, accepted, duplicate, rejected, errors, unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n, rt_sum)
+SELECT ((b.bucket AT TIME ZONE 'UTC')::date), b.relay_id, b.kind, sum(b.n)::bigint, coalesce(sum(b.n) FILTER (WHERE o.name = 'ok'), 0)::bigint, coalesce(sum(b.n) FILTER (WHERE o.name = 'duplicate'), 0)::bigint, coalesce(sum(b.n) FILTER (WHERE o.name = 'rejected'), 0)::bigint, sum(b.errors)::bigint, sum(b.unanswered)::bigint, sum(b.events_out)::bigint, sum(b.bytes_in)::bigint, sum(b.bytes_out)::bigint, sum(b.payload_in)::bigint, sum(b.payload_out)::bigint, sum(b.rt_n)::bigint, sum(b.rt_sum)
+FROM traffic_hour_before b JOIN outcomes o USING (outcome_id) WHERE b.event_type_id = (SELECT event_type_id FROM event_types WHERE name = 'EVENT') GROUP BY 1, 2, 3;
+
+DROP TABLE traffic_hour_before;
+
+INSERT INTO error_day (day, relay_id, event_type_id, error_code_id, n)
+SELECT (bucket AT TIME ZONE 'UTC')::date, relay_id, event_type_id, error_code_id, sum(n)::bigint FROM error_hour GROUP BY 1, 2, 3, 4;
+
 -- A client's errors, kept by the day so far, move to the hours; where the raw rows are gone, to the day's first.
 INSERT INTO client_error_hour (bucket, relay_id, client_no, error_code_id, n)
 SELECT date_bin('3600 seconds', "timestamp", timestamptz '2000-01-01 00:00:00+00'), relay_id, client_no, error_code_id, count(*)
@@ -258,6 +409,8 @@ WITH ended AS (
 )
 INSERT INTO session_hour (bucket, relay_id, duration_bin, n, duration_ms)
 SELECT date_bin('3600 seconds', "timestamp", timestamptz '2000-01-01 00:00:00+00'), relay_id, duration_bin, count(*), sum(duration_ms)::bigint FROM ended GROUP BY 1, 2, 3;
+INSERT INTO session_day (day, relay_id, duration_bin, n, duration_ms)
+SELECT (bucket AT TIME ZONE 'UTC')::date, relay_id, duration_bin, sum(n)::bigint, sum(duration_ms)::bigint FROM session_hour GROUP BY 1, 2, 3;
 
 WITH ended AS (
     SELECT c.closed_at AS "timestamp", c.relay_id, c.client_no, ceil(ln(greatest(greatest((extract(epoch FROM c.closed_at - c.opened_at) * 1000)::bigint, 0)::float8, 0.001)) / 0.015000281259492598::float8)::integer AS duration_bin,
@@ -278,8 +431,20 @@ SELECT bucket, relay_id, event_type_id, n, errors, unanswered, events_out, bytes
 UNION ALL SELECT date_bin('60 seconds', bucket, timestamptz '2000-01-01 00:00:00+00') AS bucket, relay_id, event_type_id, n::bigint AS n, errors::bigint AS errors, unanswered::bigint AS unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n::bigint AS rt_n, rt_sum FROM traffic_second_delta;
 
 CREATE VIEW traffic_hour_current AS
-SELECT bucket, relay_id, event_type_id, kind, outcome_id, n, errors, unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n, rt_sum FROM traffic_hour
-UNION ALL SELECT bucket, relay_id, event_type_id, kind, outcome_id, n::bigint AS n, errors::bigint AS errors, unanswered::bigint AS unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n::bigint AS rt_n, rt_sum FROM traffic_hour_delta;
+SELECT bucket, relay_id, event_type_id, n, accepted, duplicate, rejected, errors, unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n, rt_sum FROM traffic_hour
+UNION ALL SELECT bucket, relay_id, event_type_id, n::bigint AS n, accepted::bigint AS accepted, duplicate::bigint AS duplicate, rejected::bigint AS rejected, errors::bigint AS errors, unanswered::bigint AS unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n::bigint AS rt_n, rt_sum FROM traffic_hour_delta;
+
+CREATE VIEW traffic_day_current AS
+SELECT day, relay_id, event_type_id, n, accepted, duplicate, rejected, errors, unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n, rt_sum FROM traffic_day
+UNION ALL SELECT (bucket AT TIME ZONE 'UTC')::date AS day, relay_id, event_type_id, n::bigint AS n, accepted::bigint AS accepted, duplicate::bigint AS duplicate, rejected::bigint AS rejected, errors::bigint AS errors, unanswered::bigint AS unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n::bigint AS rt_n, rt_sum FROM traffic_hour_delta;
+
+CREATE VIEW kind_hour_current AS
+SELECT bucket, relay_id, kind, n, accepted, duplicate, rejected, errors, unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n, rt_sum FROM kind_hour
+UNION ALL SELECT bucket, relay_id, kind, n::bigint AS n, accepted::bigint AS accepted, duplicate::bigint AS duplicate, rejected::bigint AS rejected, errors::bigint AS errors, unanswered::bigint AS unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n::bigint AS rt_n, rt_sum FROM kind_delta;
+
+CREATE VIEW kind_day_current AS
+SELECT day, relay_id, kind, n, accepted, duplicate, rejected, errors, unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n, rt_sum FROM kind_day
+UNION ALL SELECT (bucket AT TIME ZONE 'UTC')::date AS day, relay_id, kind, n::bigint AS n, accepted::bigint AS accepted, duplicate::bigint AS duplicate, rejected::bigint AS rejected, errors::bigint AS errors, unanswered::bigint AS unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n::bigint AS rt_n, rt_sum FROM kind_delta;
 
 CREATE VIEW latency_live_current AS
 SELECT bucket, relay_id, event_type_id, bin, n FROM latency_live
@@ -289,10 +454,6 @@ CREATE VIEW latency_hour_current AS
 SELECT bucket, relay_id, event_type_id, bin, n FROM latency_hour
 UNION ALL SELECT date_bin('3600 seconds', bucket, timestamptz '2000-01-01 00:00:00+00') AS bucket, relay_id, event_type_id, bin, n::bigint AS n FROM latency_delta;
 
-CREATE VIEW latency_day_current AS
-SELECT day, relay_id, event_type_id, bin, n FROM latency_day
-UNION ALL SELECT (bucket AT TIME ZONE 'UTC')::date AS day, relay_id, event_type_id, bin, n::bigint AS n FROM latency_delta;
-
 CREATE VIEW first_event_hour_current AS
 SELECT bucket, relay_id, first_bin, n FROM first_event_hour
 UNION ALL SELECT bucket, relay_id, first_bin, n::bigint AS n FROM first_event_delta;
@@ -300,6 +461,10 @@ UNION ALL SELECT bucket, relay_id, first_bin, n::bigint AS n FROM first_event_de
 CREATE VIEW error_hour_current AS
 SELECT bucket, relay_id, event_type_id, error_code_id, n FROM error_hour
 UNION ALL SELECT bucket, relay_id, event_type_id, error_code_id, n::bigint AS n FROM error_delta;
+
+CREATE VIEW error_day_current AS
+SELECT day, relay_id, event_type_id, error_code_id, n FROM error_day
+UNION ALL SELECT (bucket AT TIME ZONE 'UTC')::date AS day, relay_id, event_type_id, error_code_id, n::bigint AS n FROM error_delta;
 
 CREATE VIEW client_error_hour_current AS
 SELECT bucket, relay_id, client_no, error_code_id, n FROM client_error_hour
@@ -317,6 +482,10 @@ UNION ALL SELECT (bucket AT TIME ZONE 'UTC')::date AS day, relay_id, client_no, 
 CREATE VIEW session_hour_current AS
 SELECT bucket, relay_id, duration_bin, n, duration_ms FROM session_hour
 UNION ALL SELECT bucket, relay_id, duration_bin, n::bigint AS n, duration_ms FROM session_delta;
+
+CREATE VIEW session_day_current AS
+SELECT day, relay_id, duration_bin, n, duration_ms FROM session_day
+UNION ALL SELECT (bucket AT TIME ZONE 'UTC')::date AS day, relay_id, duration_bin, n::bigint AS n, duration_ms FROM session_delta;
 
 CREATE VIEW client_session_hour_current AS
 SELECT bucket, relay_id, client_no, n, duration_ms FROM client_session_hour
@@ -342,3 +511,29 @@ SELECT c.client_no, c.client_id, c.identity, c.name, least(c.first_seen, d.first
 FROM clients c
 LEFT JOIN (SELECT client_no, min(first_at) AS first_at, max(last_at) AS last_at
            FROM client_delta GROUP BY client_no) d USING (client_no);
+
+-- Connections per minute as reports read them: minutes that were counted, and those due to be counted, from their samples.
+CREATE VIEW connection_minute_current AS
+WITH due AS (                                      -- a due minute whose samples retention has dropped stays as counted
+    SELECT DISTINCT d.bucket FROM connection_minute_due d
+    WHERE EXISTS (SELECT FROM connection_metrics_raw s
+                  WHERE s.timestamp >= d.bucket AND s.timestamp < d.bucket + interval '1 minute')
+)
+SELECT bucket, relay_id, seconds, active_sum, peak_connections, opened, closed, events, cpu_percent, memory_percent,
+       disk_percent
+FROM connection_minute
+WHERE bucket NOT IN (SELECT bucket FROM due)
+UNION ALL
+SELECT bucket, relay_id, count(*)::integer AS seconds, sum(active)::bigint AS active_sum,
+       max(peak)::bigint AS peak_connections, sum(opened)::bigint AS opened, sum(closed)::bigint AS closed,
+       sum(events)::bigint AS events, avg(cpu)::real AS cpu_percent, avg(memory)::real AS memory_percent,
+       max(disk) AS disk_percent
+FROM (
+    SELECT due.bucket, s.relay_id, s.timestamp, sum(s.active_connections) AS active, sum(s.peak_connections) AS peak,
+           sum(s.opened) AS opened, sum(s.closed) AS closed, sum(s.events) AS events, max(s.cpu_percent) AS cpu,
+           max(s.memory_percent) AS memory, max(s.disk_percent) AS disk
+    FROM due
+    JOIN connection_metrics_raw s ON s.timestamp >= due.bucket AND s.timestamp < due.bucket + interval '1 minute'
+    GROUP BY due.bucket, s.relay_id, s.timestamp
+) AS seconds
+GROUP BY bucket, relay_id;

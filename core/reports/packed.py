@@ -1,0 +1,50 @@
+"""Latency bins of a range: packed ones of hours and days that have ended, and rows of what is newer."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import Any
+
+import numpy as np
+
+from core.reports.binned import Binned, joined, packed
+from core.reports.frame import Frame
+from core.reports.query import Read, Rows
+from core.storage.latency_packs import NEVER, SOURCES, Source
+from core.storage.rollups import FIRST_EVENT, LATENCY
+from core.storage.spans import steps
+
+
+def response_times(read: Read, asked: Frame, event_type: str | None) -> dict[str, Binned]:
+    """Response times by event type, in the buckets asked for."""
+    parameters = _parameters(read, asked, SOURCES[LATENCY]) | {"event_type": event_type}
+    packs, rows = read("latency_packed", parameters), read("latency_open", parameters)
+    return {
+        name: joined([
+            packed([(row[0], row[1], row[3]) for row in packs if row[2] == name]),
+            _counted([(row[0], row[2], row[3]) for row in rows if row[1] == name]),
+        ])
+        for name in sorted({row[2] for row in packs} | {row[1] for row in rows})
+    }  # fmt: skip
+
+
+def first_events(read: Read, asked: Frame) -> Binned:
+    """Times from a REQ to its first EVENT, in the buckets asked for."""
+    parameters = _parameters(read, asked, SOURCES[FIRST_EVENT])
+    return joined([packed(read("first_event_packed", parameters)), _counted(read("first_event_open", parameters))])
+
+
+def _parameters(read: Read, asked: Frame, source: Source) -> dict[str, Any]:
+    found = read("mark", {"name": source.mark})
+    before = found[0][0].astimezone(UTC) if found else NEVER
+    day = before.replace(hour=0)
+    parts = steps(asked.edges, days_before=day)
+    # what is newer comes as rows
+    known = [place for place, bucket in enumerate(parts.buckets) if bucket < before]
+    chosen = {name: [values[place] for place in known] for name, values in parts.parameters.items()}
+    return asked.parameters | chosen | {"packed_before": before}
+
+
+def _counted(rows: Rows) -> Binned:
+    table = np.array(rows, dtype=np.int64).reshape(-1, 3)
+    return Binned(table[:, 0], table[:, 1], table[:, 2])
