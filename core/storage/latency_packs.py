@@ -64,11 +64,11 @@ def build(connection: psycopg.Connection[Any], source: Source, touched: Sequence
     late = [moment for moment in touched if moment < known]
     days = sorted({_day(moment) for moment in late if _day(moment) < _day(known)})
     if upto > known or late:
-        connection.execute(pack_sql(source, 1, "bucket").encode(), {"since": known, "upto": upto, "hours": late})
+        connection.execute(pack_sql(source, 1).encode(), {"since": known, "upto": upto, "hours": late})
     if _day(upto) > _day(known) or days:
         within = [day + hour * HOUR for day in days for hour in range(24)]
         connection.execute(
-            pack_sql(source, 24, "date_trunc('day', bucket, 'UTC')").encode(),
+            pack_sql(source, 24).encode(),
             {"since": _day(known), "upto": _day(upto), "hours": within},
         )
     if upto > known:
@@ -79,20 +79,27 @@ def build(connection: psycopg.Connection[Any], source: Source, touched: Sequence
         )
 
 
-def pack_sql(source: Source, length: int, bucket: str) -> str:
+def pack_sql(source: Source, length: int) -> str:
     """Pack the hours, or the days of the hours, in [since, upto) and among `hours`."""
     return f"""
         INSERT INTO latency_pack (hours, bucket, event_type_id, relay_id, bins)
-        SELECT {length}, bucket, event_type_id, relay_id,
-               string_agg(int2send(bin::smallint) || int8send(n), ''::bytea ORDER BY bin)
+        {packs_sql(source, length, "(bucket >= %(since)s AND bucket < %(upto)s) OR bucket = ANY(%(hours)s)")}
+        ON CONFLICT (hours, bucket, event_type_id, relay_id) DO UPDATE SET bins = excluded.bins"""
+
+
+def packs_sql(source: Source, length: int, where: str) -> str:
+    """What the packs of the hours `where` are, of 1 or 24 hours, in the order of the table's columns."""
+    bucket = "bucket" if length == 1 else "date_trunc('day', bucket, 'UTC')"
+    return f"""
+        SELECT {length} AS hours, bucket, event_type_id, relay_id,
+               string_agg(int2send(bin::smallint) || int8send(n), ''::bytea ORDER BY bin) AS bins
         FROM (
             SELECT {bucket} AS bucket, {source.event_type} AS event_type_id, relay_id, {source.bin} AS bin,
                    sum(n)::bigint AS n
-            FROM {source.rollup} WHERE (bucket >= %(since)s AND bucket < %(upto)s) OR bucket = ANY(%(hours)s)
+            FROM {source.rollup} WHERE {where}
             GROUP BY 1, 2, 3, 4
         ) AS bins
-        GROUP BY bucket, event_type_id, relay_id
-        ON CONFLICT (hours, bucket, event_type_id, relay_id) DO UPDATE SET bins = excluded.bins"""
+        GROUP BY bucket, event_type_id, relay_id"""
 
 
 def _day(moment: datetime) -> datetime:

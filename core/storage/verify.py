@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 
-from core.storage import client_days, connection_minutes
+from core.storage import client_days, connection_minutes, latency_packs
 from core.storage.connections import Database
 from core.storage.fold import recall
 from core.storage.rollups import FACTS_SQL, MESSAGES, ROLLUPS, SESSION, SESSION_FACTS_SQL, TAKES_SQL, Rollup, total_sql
@@ -45,6 +45,8 @@ def verify(
                 if rollup.sketch:
                     found += _compare_client_latency(connection, rollup, lower, upper, limit)
         found += _compare_blocks(connection, limit)
+        for source in latency_packs.SOURCES.values():
+            found += _compare_packs(connection, source, limit)
         found += _compare_active_days(connection, first, last, limit)
         return found + _compare_connection_minutes(connection, first, last, limit)
 
@@ -144,6 +146,22 @@ def _compare_blocks(connection: psycopg.Connection[Any], limit: int) -> list[Dif
         )
         for row in rows.fetchall()
     ]
+
+
+def _compare_packs(connection: psycopg.Connection[Any], source: latency_packs.Source, limit: int) -> list[Difference]:
+    """The packs against the roll-up that they are made of (which is compared with raw rows itself)."""
+    mark = latency_packs.packed_before(connection, source)
+    kind = f"event_type_id {'=' if source.event_type == str(latency_packs.FIRST_EVENT_TYPE) else '<>'} -1"
+    rows = connection.execute(
+        f"""WITH recount AS ({latency_packs.packs_sql(source, 1, "bucket < %(hour)s")}
+                             UNION ALL {latency_packs.packs_sql(source, 24, "bucket < %(day)s")}),
+                 stored AS (SELECT * FROM latency_pack WHERE {kind})
+            SELECT hours, bucket, event_type_id, relay_id, length(stored.bins), length(recount.bins)
+            FROM stored FULL JOIN recount USING (hours, bucket, event_type_id, relay_id)
+            WHERE stored.bins IS DISTINCT FROM recount.bins ORDER BY 1, 2, 3, 4 LIMIT %(limit)s""".encode(),
+        {"hour": mark, "day": _day(mark), "limit": limit},
+    )
+    return [Difference("latency_pack", row[:4], {"bytes": (row[4], row[5])}) for row in rows.fetchall()]
 
 
 def _compare_active_days(

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.storage import client_days
+from core.storage import client_days, spans
 from core.storage.database import Database
 from core.storage.fold import fold
 from core.storage.spans import EPOCH, HOURS, Part, cover
@@ -95,3 +95,24 @@ def test_blocks_are_built_when_their_days_have_ended_and_take_late_rows(any_data
     with any_database.borrow() as connection:
         connection.execute("UPDATE client_span SET bytes_in = bytes_in + 1 WHERE length = 64 AND event_type_id = -1")
     assert {difference.rollup for difference in verify(any_database)} == {"client_span"}
+
+
+@given(
+    first=st.integers(480_000, 483_000),
+    widths=st.lists(st.integers(1, 800), min_size=1, max_size=6),
+    known=st.integers(478_000, 486_000),
+)
+def test_the_steps_of_buckets_hold_every_hour_once(first: int, widths: list[int], known: int) -> None:
+    edges = [EPOCH + first * HOUR]
+    for width in widths:
+        edges.append(edges[-1] + width * HOUR)
+    before = EPOCH + known // 24 * DAY
+    parts = spans.steps(edges, before)
+    found: Counter[tuple[int, int]] = Counter()
+    for step, length, bucket, sign in zip(parts.steps, parts.hours, parts.buckets, parts.signs, strict=True):
+        assert length == 1 or bucket + DAY <= before
+        for hour in hours(bucket, bucket + length * HOUR):
+            found[step, hour] += sign
+    wanted = {(step, hour) for step in range(len(widths)) for hour in hours(edges[step], edges[step + 1])}
+    assert {key for key, count in found.items() if count} == wanted
+    assert set(found.values()) <= {0, 1}

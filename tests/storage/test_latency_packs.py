@@ -1,0 +1,57 @@
+"""Latency bins of hours and days that have ended, packed, and packed again when late rows come."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from core.storage.database import Database
+from core.storage.fold import fold
+from core.storage.latency_bins import bins_of
+from core.storage.latency_packs import ENTRY
+from core.storage.verify import verify
+from core.storage.writer import BatchWriter
+from tests.support.records import NOON, batch, event
+
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+MIDNIGHT = NOON.replace(hour=0)
+
+
+def packs(database: Database, event_type: int) -> dict[tuple[int, datetime], dict[int, int]]:
+    """(hours, bucket) → bin → n."""
+    with database.connect() as connection:
+        cursor = connection.cursor(binary=True)
+        rows = cursor.execute("SELECT hours, bucket, bins FROM latency_pack WHERE event_type_id = %s", [event_type])
+        found = {(hours, bucket): np.frombuffer(bins, dtype=ENTRY) for hours, bucket, bins in rows.fetchall()}
+    return {key: dict(zip(pack["bin"].tolist(), pack["n"].tolist(), strict=True)) for key, pack in found.items()}
+
+
+def write(database: Database, sequence: int, *moments: datetime, ms: float = 10) -> None:
+    with BatchWriter(database) as writer:
+        writer.write([batch([event(at, response_time_ms=ms, first_event_ms=ms) for at in moments], sequence=sequence)])
+
+
+def test_hours_and_days_are_packed_when_they_have_ended(any_database: Database) -> None:
+    ten, twenty = (int(bins_of(ms)) for ms in (10, 20))
+    req = 2
+    write(any_database, 1, NOON, NOON, NOON + HOUR)
+    fold(any_database, NOON + HOUR)
+    assert packs(any_database, req) == packs(any_database, -1) == {(1, NOON): {ten: 2}}
+    assert verify(any_database) == []
+    write(any_database, 2, NOON, ms=20)
+    fold(any_database, NOON + HOUR)
+    assert packs(any_database, req) == {(1, NOON): {ten: 2, twenty: 1}}, "a late row packs its hour again"
+    fold(any_database, NOON + DAY)
+    day = {(24, MIDNIGHT): {ten: 3, twenty: 1}}
+    assert packs(any_database, req) == {(1, NOON): {ten: 2, twenty: 1}, (1, NOON + HOUR): {ten: 1}} | day
+    write(any_database, 3, NOON - 3 * HOUR)
+    fold(any_database, NOON + DAY)
+    assert packs(any_database, req)[(24, MIDNIGHT)] == {ten: 4, twenty: 1}
+    assert packs(any_database, -1) == packs(any_database, req)
+    assert verify(any_database) == []
+    with any_database.borrow() as connection:
+        connection.execute("DELETE FROM latency_pack WHERE event_type_id = -1 AND hours = 24")
+    [found] = verify(any_database)
+    assert (found.rollup, found.key[:3]) == ("latency_pack", (24, MIDNIGHT, -1))
