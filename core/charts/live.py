@@ -7,7 +7,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from core.charts.parts import CLOCK, Data, crosshair, finish, time_x, value_y
+from core.charts.parts import CLOCK, Data, crosshair, fade, finish, time_x, value_y
 from core.charts.theme import EVENT_TYPES, category
 from core.formats import BYTES_AXIS, COUNT_AXIS, MS_AXIS, PERCENT_AXIS
 
@@ -16,21 +16,6 @@ VIOLET, TEAL, ORANGE, BLUE = "#7C5CFF", "#17A697", "#DE8A1E", "#3B88EC"
 
 HOST_SERIES = (("cpu_percent", "CPU", VIOLET), ("memory_percent", "Memory", BLUE), ("disk_percent", "Disk", TEAL))
 """Column, name and colour of each line of `host`, for its legend."""
-
-
-def _fade(colour: str, strength: float) -> alt.Gradient:
-    """An area that fades downwards."""
-    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
-    stops = [(0, 0.03), (1, strength)]
-    gradient: alt.Gradient = alt.Gradient(  # type: ignore[no-untyped-call]
-        gradient="linear",
-        x1=1,
-        x2=1,
-        y1=1,
-        y2=0,
-        stops=[alt.GradientStop(color=f"rgba({red},{green},{blue},{alpha})", offset=at) for at, alpha in stops],
-    )
-    return gradient
 
 
 def _colour(field: str) -> alt.Color:
@@ -84,7 +69,7 @@ def bandwidth(data: Data, height: int = 190) -> alt.Chart | alt.LayerChart:
     base = alt.Chart(data).transform_calculate(
         received="isValid(datum.bytes_in_per_second) ? -datum.bytes_in_per_second : null"
     )
-    up = base.mark_area(color=_fade(TEAL, 0.55), line={"color": TEAL, "strokeWidth": 1.5}).encode(
+    up = base.mark_area(color=fade(TEAL, 0.55), line={"color": TEAL, "strokeWidth": 1.5}).encode(
         x=time_x(CLOCK), y=value_y("bytes_out_per_second:Q", BYTES_AXIS)
     )
     down = base.mark_area(color=ORANGE, opacity=0.45, line={"color": ORANGE, "strokeWidth": 1.5}).encode(
@@ -110,7 +95,7 @@ def latency(data: Data, height: int = 190) -> alt.Chart | alt.LayerChart:
 def connections(data: Data, height: int = 190) -> alt.Chart | alt.LayerChart:
     """Open connections, with the highest number within each step as a thin line (`connections`)."""
     base = alt.Chart(data)
-    open_now = base.mark_area(color=_fade(VIOLET, 0.35), line={"color": VIOLET, "strokeWidth": 2}).encode(
+    open_now = base.mark_area(color=fade(VIOLET, 0.35), line={"color": VIOLET, "strokeWidth": 2}).encode(
         x=time_x(CLOCK), y=value_y("active_connections:Q", COUNT_AXIS, whole=True)
     )
     peak = base.mark_line(color=VIOLET, strokeWidth=1, strokeDash=[3, 3], opacity=0.7).encode(

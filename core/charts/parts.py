@@ -44,6 +44,21 @@ def crosshair(base: alt.Chart, tooltip: Sequence[alt.Tooltip]) -> alt.Chart:
     return rule
 
 
+def fade(colour: str, strength: float) -> alt.Gradient:
+    """An area that fades downwards."""
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    stops = [(0, 0.03), (1, strength)]
+    gradient: alt.Gradient = alt.Gradient(  # type: ignore[no-untyped-call]
+        gradient="linear",
+        x1=1,
+        x2=1,
+        y1=1,
+        y2=0,
+        stops=[alt.GradientStop(color=f"rgba({red},{green},{blue},{alpha})", offset=at) for at, alpha in stops],
+    )
+    return gradient
+
+
 def finish(chart: alt.Chart | alt.LayerChart, height: int) -> alt.Chart | alt.LayerChart:
     """Height and padding; without padding in the spec Streamlit adds 20 px below each chart."""
     finished: alt.Chart | alt.LayerChart = chart.properties(
@@ -64,10 +79,10 @@ def spec(build: Callable[..., alt.Chart | alt.LayerChart], *args: Any, **kwargs:
     return built
 
 
-def wall_clock(frame: pd.DataFrame) -> pd.DataFrame:
+def wall_clock(frame: pd.DataFrame, label: str = CLOCK) -> pd.DataFrame:
     """`frame` with its zone-aware `timestamp` as wall-clock time of that zone, as `time_x` expects.
 
-    `clock` is the same as text, for tooltips: Vega would format those in the browser's zone.
+    `clock` is the same as text, written as `label`, for tooltips: Vega would format those in the browser's zone.
     """
     local = frame["timestamp"].dt.tz_localize(None)
-    return frame.assign(timestamp=local, clock=local.dt.strftime(CLOCK))
+    return frame.assign(timestamp=local, clock=local.dt.strftime(label))

@@ -169,4 +169,8 @@ connections = Report(
     parameters=(*framing.RANGE, Parameter("relay", "only connections of the relay of this name")),
     tables=(TIMELINE, SUMMARY, sessions.OVER_TIME, sessions.LENGTHS),
     run=run,
+    charts={
+        "connections": "core.charts.history:connections",
+        "session_lengths": "core.charts.history:session_lengths",
+    },
 )

@@ -6,18 +6,25 @@ Pages, endpoints, downloads, schedules and notebooks are faces of these declarat
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from html import escape
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from core.exceptions import BadParameterError
 from core.reports.configured import completed
 from core.storage.database import Database
 
+if TYPE_CHECKING:
+    import altair as alt
+
 SHOWN_ROWS = 20
 """Rows of a table that a notebook shows."""
+CHART_WIDTH = 720
+"""Width of a chart in a notebook."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +87,24 @@ class Result:
 
     meta: Meta
     tables: Mapping[str, pd.DataFrame]
+    charts: Mapping[str, str] = field(default_factory=dict)
+    """What `chart` can draw; see `Report`."""
+
+    def chart(self, name: str | None = None, **options: Any) -> alt.Chart | alt.LayerChart:
+        """A chart of the result for a notebook, in the light colours; the first one of the report without a name.
+
+        `options` are those of its function in `core.charts`. Raises BadParameterError for one there is not.
+        """
+        chosen = next(iter(self.charts), None) if name is None else name
+        if chosen is None or chosen not in self.charts:
+            known = ", ".join(self.charts) or "none"
+            raise BadParameterError(f"{self.meta.report} has no chart {name!r}; it has {known}.")
+        from core.charts.theme import LIGHT  # Altair takes half a second to load, and most reports are not drawn
+
+        module, _, function = self.charts[chosen].partition(":")
+        drawn = getattr(import_module(module), function)(self, **options)
+        coloured: alt.Chart | alt.LayerChart = drawn.properties(width=CHART_WIDTH).configure_range(category=list(LIGHT))
+        return coloured
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -112,7 +137,11 @@ class Result:
 
 @dataclass(frozen=True, repr=False)
 class Report:
-    """A report, declared once. Calling it runs it."""
+    """A report, declared once. Calling it runs it.
+
+    `charts`: names of its charts and where each is drawn, as `module:function` of a function that takes a `Result`; the
+    first is the one to show when there is room for one. Named, not imported: charts stand on reports.
+    """
 
     name: str
     title: str
@@ -120,13 +149,14 @@ class Report:
     tables: tuple[Table, ...]
     run: Callable[..., Result]
     parameters: tuple[Parameter, ...] = field(default=())
+    charts: Mapping[str, str] = field(default_factory=dict)
 
     def __call__(self, database: Database | None = None, **arguments: Any) -> Result:
         """Run it; without `database` on the configured one, without `now` at this moment.
 
         Raises BadParameterError for a value the report cannot use, and DatabaseUnavailableError.
         """
-        return self.run(**completed({"database": database, **arguments}))
+        return replace(self.run(**completed({"database": database, **arguments})), charts=self.charts)
 
     def __repr__(self) -> str:
         parameters = ", ".join(f"{p.name}={p.default!r}" for p in self.parameters)

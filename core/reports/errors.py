@@ -203,4 +203,5 @@ errors = Report(
     ),
     tables=(TIMELINE, CODES_OVER_TIME, CODES, TYPES, CLIENTS, LATEST_ERRORS),
     run=run,
+    charts={"errors": "core.charts.history:errors"},
 )

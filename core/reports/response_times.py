@@ -122,4 +122,5 @@ response_times = Report(
     parameters=(*framing.RANGE, framing.EVENT_TYPE),
     tables=(SUMMARY, TIMELINE, TYPES, FIRST_EVENTS),
     run=run,
+    charts={"response_times": "core.charts.history:response_times"},
 )

@@ -206,4 +206,5 @@ traffic = Report(
     ),
     tables=(TIMELINE, TYPES_OVER_TIME, TYPES, KINDS, COMPARISON),
     run=run,
+    charts={"traffic": "core.charts.history:traffic"},
 )
