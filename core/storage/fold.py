@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
 from psycopg.types.json import Jsonb
 
-from core.storage import active_days, client_bins, client_days, connection_minutes, latency_packs, ledger, partitions
+from core.storage import active_clients, client_bins, client_days, connection_minutes, latency_packs, ledger, partitions
 from core.storage.connections import Database
 from core.storage.rollups import (
     CLIENTS,
@@ -28,16 +28,15 @@ LOCK = 7_130_003
 
 @dataclass(frozen=True)
 class FoldResult:
-    """`folded`: no other process was folding; `moved`: rows per delta; `days`: active days (re)built."""
+    """`folded`: no other process was folding; `moved`: rows per delta."""
 
     folded: bool
     moved: dict[str, int]
-    days: tuple[date, ...] = ()
     pruned: int = 0
 
 
 def fold(database: Database, now: datetime) -> FoldResult:
-    """Merge all deltas, build the active clients and the longer blocks of days that ended before `now`, prune
+    """Merge all deltas, build the clients' days and longer blocks that ended before `now`, prune
     short-lived roll-ups, and keep partitions around `now`. To be called every ten seconds or so, by any number of
     processes; one works, others return.
 
@@ -49,11 +48,10 @@ def fold(database: Database, now: datetime) -> FoldResult:
         if not row or not row[0]:
             return FoldResult(False, moved)
         try:
-            days: set[date] = set()
             for delta in DELTAS:
                 with connection.transaction():
                     if delta is CLIENTS:
-                        moved[delta.name], days = _merge_clients(connection, now)
+                        moved[delta.name] = _merge_clients(connection, now)
                         continue
                     moved[delta.name], (hours, *_) = _merge(connection, delta)
                     if delta in latency_packs.SOURCES:
@@ -68,7 +66,7 @@ def fold(database: Database, now: datetime) -> FoldResult:
                 connection.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
     partitions.ensure(database, now)
     partitions.adopt(database)
-    return FoldResult(True, moved, tuple(sorted(days)), pruned)
+    return FoldResult(True, moved, pruned)
 
 
 def fold_sql(delta: Delta) -> str:
@@ -79,6 +77,8 @@ def fold_sql(delta: Delta) -> str:
     if delta is CLIENTS:
         parts["client_day"] = client_days.late_days_sql("moved")
         parts |= {f"blocks_{length}": client_days.late_blocks_sql("moved", length) for length in client_days.LENGTHS}
+        active = active_clients.merge_sql("moved", "merged_active_bits")
+        parts |= dict(zip(("active_bits", "active_hour", "active_day"), active, strict=True))
         parts["first_seen"] = EARLIER_FIRST_SEEN
         for table in client_bins.KEYS:
             results += f", {client_bins.long_rows_sql(f'merged_{table}', table)}"
@@ -119,14 +119,13 @@ def _merge(connection: psycopg.Connection[Any], delta: Delta) -> tuple[int, tupl
     return int(row[0]), row[1:]
 
 
-def _merge_clients(connection: psycopg.Connection[Any], now: datetime) -> tuple[int, set[date]]:
-    """Returns the count moved and the days whose active clients were built."""
-    moved, (hours, *long) = _merge(connection, CLIENTS)
+def _merge_clients(connection: psycopg.Connection[Any], now: datetime) -> int:
+    moved, (_, *long) = _merge(connection, CLIENTS)
     for table, keys in zip(client_bins.KEYS, long, strict=True):
         if keys:
             connection.execute(client_bins.pack_sql(table).encode(), {"keys": Jsonb(keys)})
     client_days.build(connection, now)
-    return moved, active_days.build(connection, {hour.astimezone(UTC).date() for hour in hours}, now)
+    return moved
 
 
 def _prune(connection: psycopg.Connection[Any], rollup: Rollup, now: datetime) -> int:

@@ -1,6 +1,6 @@
 """Names ↔ small integers: relays, clients, apps, and the fixed lists.
 
-Numbers are dense (a client's is a bit position in `active_day`): they are handed out under a lock, never by a sequence,
+Numbers are dense (a client's is a bit position in active_hour): they are handed out under a lock, never by a sequence,
 which would leave gaps at every conflict and rollback.
 """
 

@@ -30,7 +30,7 @@ CREATE TABLE apps (
     app_id smallint PRIMARY KEY,
     name   text NOT NULL UNIQUE
 );
-CREATE TABLE clients (                             -- client_no is dense from 0: it is a bit position in active_day
+CREATE TABLE clients (                             -- client_no is dense from 0: it is a bit position in active_hour
     client_no  integer PRIMARY KEY,
     client_id  text NOT NULL UNIQUE,
     identity   text NOT NULL DEFAULT 'address',
@@ -621,12 +621,22 @@ FROM clients c
 LEFT JOIN (SELECT client_no, min(first_at) AS first_at, max(last_at) AS last_at
            FROM client_delta GROUP BY client_no) d USING (client_no);
 
-CREATE TABLE active_day (                          -- clients with n > 0 on a closed UTC day: bit client_no % 65536
-    day   date NOT NULL,
-    chunk integer NOT NULL,                        -- client_no / 65536
-    bits  bit(65536) NOT NULL,
-    PRIMARY KEY (day, chunk)
+CREATE TABLE active_hour (                         -- clients with n > 0 in an hour: bit client_no % 65536
+    bucket        timestamptz NOT NULL,
+    event_type_id smallint NOT NULL,               -- 0: any
+    chunk         integer NOT NULL,                -- client_no / 65536
+    bits          bit(65536) NOT NULL,
+    PRIMARY KEY (event_type_id, bucket, chunk)
 );
+CREATE TABLE active_day (                          -- the same by UTC day
+    day           date NOT NULL,
+    event_type_id smallint NOT NULL,
+    chunk         integer NOT NULL,
+    bits          bit(65536) NOT NULL,
+    PRIMARY KEY (event_type_id, day, chunk)
+);
+CREATE VIEW active_pending AS                      -- who is not in these bits yet
+SELECT bucket, event_type_id, client_no FROM client_delta WHERE n > 0;
 
 -- Documented names ------------------------------------------------------------------------------------------------
 CREATE VIEW traffic_events AS

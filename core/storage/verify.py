@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 
-from core.storage import client_days, connection_minutes, latency_packs
+from core.storage import active_clients, client_days, connection_minutes, latency_packs
 from core.storage.connections import Database
 from core.storage.fold import recall
 from core.storage.rollups import FACTS_SQL, MESSAGES, ROLLUPS, SESSION, SESSION_FACTS_SQL, TAKES_SQL, Rollup, total_sql
@@ -47,7 +47,8 @@ def verify(
         found += _compare_blocks(connection, limit)
         for source in latency_packs.SOURCES.values():
             found += _compare_packs(connection, source, limit)
-        found += _compare_active_days(connection, first, last, limit)
+        for table in active_clients.TABLES:
+            found += _compare_active_clients(connection, table, first, last, limit)
         return found + _compare_connection_minutes(connection, first, last, limit)
 
 
@@ -164,28 +165,32 @@ def _compare_packs(connection: psycopg.Connection[Any], source: latency_packs.So
     return [Difference("latency_pack", row[:4], {"bytes": (row[4], row[5])}) for row in rows.fetchall()]
 
 
-def _compare_active_days(
-    connection: psycopg.Connection[Any], start: datetime, end: datetime, limit: int
+def _compare_active_clients(
+    connection: psycopg.Connection[Any], table: str, start: datetime, end: datetime, limit: int
 ) -> list[Difference]:
-    """Bits against merged client_day, of the days that are built."""
-    rows = connection.execute(
-        """WITH bits AS (SELECT day, sum(bit_count(bits))::bigint AS n FROM active_day GROUP BY day),
-           counted AS (
-               SELECT day, count(DISTINCT client_no) AS n
-               FROM client_day WHERE n > 0 AND day < (
-                   SELECT (value #>> '{}')::date FROM settings_store WHERE name = 'active_days_built_before')
-               GROUP BY day),
-           missing AS (
-               SELECT DISTINCT c.day, c.client_no FROM client_day c JOIN active_day a
-               ON a.day = c.day AND a.chunk = c.client_no / 65536
-               WHERE c.n > 0 AND get_bit(a.bits, c.client_no %% 65536) = 0)
-           SELECT coalesce(bits.day, counted.day), bits.n, counted.n FROM bits FULL JOIN counted USING (day)
-           WHERE (bits.n IS DISTINCT FROM counted.n OR coalesce(bits.day, counted.day) IN (SELECT day FROM missing))
-             AND coalesce(bits.day, counted.day) BETWEEN %s::date AND %s::date
-           ORDER BY 1 LIMIT %s""",
-        [start, end, limit],
-    ).fetchall()
-    return [Difference("active_day", (day,), {"clients": (stored, counted)}) for day, stored, counted in rows]
+    """The bits of whole UTC days around [start, end) against the merged hours and days of clients."""
+    column, source = active_clients.TABLES[table]
+    upper = _day(end) if _day(end) == end else _day(end) + DAY
+    inside = f"{column} >= %(start)s AND {column} < %(end)s"
+    keys = f"{column}, event_type_id, chunk"
+    nobody = f"0::bit({active_clients.CHUNK})"
+    statement = f"""
+        WITH stored AS (SELECT {keys}, bits FROM {table} WHERE {inside}),
+        recount AS ({active_clients.bits_sql(column, source, inside)}),
+        compared AS (
+            SELECT {keys}, coalesce(stored.bits, {nobody}) AS had, coalesce(recount.bits, {nobody}) AS due
+            FROM stored FULL JOIN recount USING ({keys}))
+        SELECT {keys}, bit_count(due & ~had), bit_count(had & ~due) FROM compared
+        WHERE had <> due ORDER BY {keys} LIMIT %(limit)s"""
+    rows = connection.execute(statement.encode(), {"start": _day(start), "end": upper, "limit": limit})
+    return [
+        Difference(
+            table,
+            row[:3],
+            {name: (n, 0) for name, n in (("missing clients", row[3]), ("surplus clients", row[4])) if n},
+        )
+        for row in rows.fetchall()
+    ]
 
 
 MINUTE_MEASURES = (

@@ -5,18 +5,19 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import pandas as pd
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.records import Event
-from core.storage import client_bins, partitions
+from core.records import Delivery, Event
+from core.storage import active_clients, client_bins, partitions
 from core.storage.database import Database
 from core.storage.fold import fold
 from core.storage.rollups import DELTAS, ROLLUPS, total_sql
 from core.storage.verify import verify
 from core.storage.writer import BatchWriter
 from tests.support import servers
-from tests.support.records import NOON, batch, event, sample
+from tests.support.records import NOON, batch, event, micros, sample
 
 DAY = timedelta(days=1)
 Totals = dict[str, list[tuple[Any, ...]]]
@@ -52,14 +53,19 @@ def write(database: Database, *events: Event, sequence: int = 1) -> None:
         assert writer.write([batch(events, sequence=sequence)]).stored
 
 
-def active(database: Database, start: date, end: date) -> int:
-    """Distinct clients of the closed days [start, end)."""
-    found = database.read(
-        "SELECT coalesce(sum(n), 0)::bigint AS n FROM ("
-        " SELECT bit_count(bit_or(bits)) AS n FROM active_day WHERE day >= %s AND day < %s GROUP BY chunk) chunks",
-        [start, end],
+def active(database: Database, start: date, end: date, event_type: str | None = None) -> int:
+    """Distinct clients of the days [start, end), of which the bits of days and of hours agree."""
+    chunks = """
+        SELECT coalesce(sum(n), 0)::bigint AS n FROM (
+            SELECT bit_count(bit_or(bits)) AS n FROM {table} JOIN event_types t USING (event_type_id)
+            WHERE {time} >= %s AND {time} < %s AND t.name = coalesce(%s, 'DELIVERY')
+            GROUP BY chunk) chunks"""
+    by_day, by_hour = (
+        int(database.read(chunks.format(table=table, time=time), [start, end, event_type])["n"].iloc[0])
+        for table, time in (("active_day", "day"), ("active_hour", "bucket"))
     )
-    return int(found["n"].iloc[0])
+    assert by_day == by_hour
+    return by_day
 
 
 events = st.lists(
@@ -169,24 +175,42 @@ def test_the_bins_of_busy_clients_are_packed(any_database: Database) -> None:
     assert {difference.rollup for difference in verify(any_database)} == {"client_day_latency"}
 
 
-def test_active_days_count_distinct_clients_of_closed_days(any_database: Database) -> None:
+def test_bits_count_the_distinct_clients_that_are_merged(any_database: Database) -> None:
     write(any_database, event(NOON - 2 * DAY, "alice"), event(NOON - DAY, "alice"), event(NOON - DAY, "bob"))
-    write(any_database, event(NOON, "carol"), sequence=2)
+    write(any_database, event(NOON, "carol", event_type="REQ"), sequence=2)
     today = NOON.date()
-    result = fold(any_database, NOON)
-    assert result.days == (today - 2 * DAY, today - DAY), "today is not closed"
-    assert active(any_database, today - 2 * DAY, today + DAY) == 2
+    assert active(any_database, today - 2 * DAY, today + DAY) == 0
+    fold(any_database, NOON)
+    assert active(any_database, today - 2 * DAY, today + DAY) == 3
     assert active(any_database, today - 2 * DAY, today - DAY) == 1
-    assert fold(any_database, NOON).days == ()
+    assert active(any_database, today, today + DAY, "REQ") == 1
+    assert active(any_database, today, today + DAY, "EVENT") == 0
     write(any_database, event(NOON - 2 * DAY, "dora"), sequence=3)
-    assert fold(any_database, NOON).days == (today - 2 * DAY,), "a late row rebuilds its day"
-    assert active(any_database, today - 2 * DAY, today - DAY) == 2
-    assert fold(any_database, NOON + DAY).days == (today,)
-    assert active(any_database, today - 2 * DAY, today + DAY) == 4
+    fold(any_database, NOON)
+    assert active(any_database, today - 2 * DAY, today - DAY) == 2, "late rows count where they belong"
     assert verify(any_database) == []
 
 
-def test_active_days_reach_beyond_one_chunk(database: Database) -> None:
+def test_a_connection_without_messages_is_not_active(database: Database) -> None:
+    with BatchWriter(database) as writer:
+        writer.write([batch([event(NOON)], deliveries=[Delivery(micros(NOON), "silent", 5, bytes_out=70)])])
+    fold(database, NOON)
+    assert active(database, NOON.date(), NOON.date() + DAY) == 1
+    assert verify(database) == []
+
+
+def test_bits_set_anew_are_the_same(database: Database) -> None:
+    write(database, *(event(NOON + timedelta(minutes=37 * n), f"client {n % 7}") for n in range(90)))
+    fold(database, NOON)
+    contents = "SELECT 'hour', bucket::text AS at, event_type_id, chunk, md5(bits::text) FROM active_hour UNION ALL \
+                SELECT 'day', day::text, event_type_id, chunk, md5(bits::text) FROM active_day ORDER BY 1, 2, 3, 4"
+    before = database.read(contents)
+    with database.borrow() as connection:
+        active_clients.rebuild(connection)
+    pd.testing.assert_frame_equal(database.read(contents), before)
+
+
+def test_bits_reach_beyond_one_chunk(database: Database) -> None:
     with database.borrow() as connection:
         connection.execute(
             "INSERT INTO clients SELECT n, 'old ' || n, 'address', NULL, now()"
@@ -195,7 +219,11 @@ def test_active_days_reach_beyond_one_chunk(database: Database) -> None:
     old = [event(NOON - DAY, f"old {n}") for n in (0, 65535, 65536, 200000)]
     write(database, *old, event(NOON - DAY, "new"))
     fold(database, NOON)
-    assert database.read("SELECT chunk FROM active_day ORDER BY 1")["chunk"].tolist() == [0, 1, 3]
+    assert database.read("SELECT chunk FROM active_day WHERE event_type_id = 0 ORDER BY 1")["chunk"].tolist() == [
+        0,
+        1,
+        3,
+    ]
     assert active(database, NOON.date() - DAY, NOON.date()) == 5
     assert verify(database) == []
 
@@ -207,11 +235,14 @@ def test_verify_names_a_corrupted_rollup(database: Database) -> None:
     with database.borrow() as connection:
         connection.execute("UPDATE traffic_hour SET bytes_in = bytes_in + 1")
         connection.execute("DELETE FROM latency_hour")
-        connection.execute("UPDATE active_day SET bits = set_bit(bits, 77, 1)")
+        connection.execute("UPDATE active_day SET bits = set_bit(bits, 77, 1) WHERE event_type_id = 0")
+        connection.execute("DELETE FROM active_hour WHERE event_type_id = 0")
     found = {difference.rollup: difference for difference in verify(database)}
-    assert set(found) == {"traffic_hour", "latency_hour", "active_day"}
+    assert set(found) == {"traffic_hour", "latency_hour", "active_day", "active_hour"}
     assert found["traffic_hour"].values == {"bytes_in": (201, 200)}
     assert found["latency_hour"].values == {"n": (None, 1)}
+    assert found["active_day"].values == {"surplus clients": (1, 0)}
+    assert found["active_hour"].values == {"missing clients": (2, 0)}
     assert verify(database, start=NOON, end=NOON + DAY) == []
 
 

@@ -173,6 +173,28 @@ def copy_rows(source: Database, target: Database, table: str, columns: str = "*"
             into.write(piece)
 
 
+def test_bits_of_active_clients_are_set_from_the_hours_and_days_there_are(database: Database) -> None:
+    """As an older version left them: merged hours, days without event types, and deltas that wait."""
+    with BatchWriter(database) as writer:
+        first, second = (
+            [event(NOON + timedelta(minutes=37 * n), f"client {n % k}", event_type=t) for n in range(80)]
+            for k, t in ((7, "REQ"), (11, "EVENT"))
+        )
+        writer.write([batch(first, sequence=1)])
+        fold(database, NOON)
+        writer.write([batch(second, sequence=2)])
+    with database.borrow() as connection:
+        connection.execute("DROP VIEW active_pending")
+        connection.execute("DROP TABLE active_hour, active_day")
+        connection.execute("CREATE TABLE active_day (day date, chunk integer, bits bit(65536))")
+        connection.execute("DELETE FROM schema_migrations WHERE version = 6")
+    assert [migration.version for migration in migrate(database)] == [6]
+    assert not database.read("SELECT 1 AS one FROM active_hour WHERE event_type_id <> 0").empty
+    assert verify(database) == []
+    fold(database, NOON)
+    assert verify(database) == []
+
+
 def test_a_second_run_does_nothing(database: Database) -> None:
     assert migrate(database) == []
     assert all(one.applied_at is not None for one in status(database))
