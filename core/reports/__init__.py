@@ -10,7 +10,10 @@ from core.reports.errors import errors
 from core.reports.realtime import realtime
 from core.reports.response_times import response_times
 from core.reports.traffic import traffic
+from core.reports.users import users
 
-REPORTS = {report.name: report for report in (realtime, traffic, response_times, errors, connections, clients, client)}
+REPORTS = {
+    report.name: report for report in (realtime, traffic, users, response_times, errors, connections, clients, client)
+}
 
-__all__ = ["REPORTS", "client", "clients", "connections", "errors", "realtime", "response_times", "traffic"]
+__all__ = ["REPORTS", "client", "clients", "connections", "errors", "realtime", "response_times", "traffic", "users"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
@@ -81,13 +81,18 @@ class Frame:
 def frame(start: Day, end: Day, granularity: str, time_zone: str) -> Frame:
     """Raises BadParameterError for what `core.periods.resolve` refuses, and for buckets that split an hour of UTC."""
     period = resolve(start, end, zone=time_zone, granularity=granularity)
-    uneven = next((edge for edge in period.edges if not _whole_hour(edge)), None)
+    check_whole_hours(period.edges, period.zone)
+    return Frame(period, time_zone)
+
+
+def check_whole_hours(edges: Iterable[datetime], zone: ZoneInfo) -> None:
+    """Raises BadParameterError when one of the edges splits an hour of UTC."""
+    uneven = next((edge for edge in edges if not _whole_hour(edge)), None)
     if uneven is not None:
         raise BadParameterError(
-            f"{uneven.astimezone(period.zone).isoformat()} is not on a whole hour of UTC, by which history is kept; "
+            f"{uneven.astimezone(zone).isoformat()} is not on a whole hour of UTC, by which history is kept; "
             "use a start and an end on one, and a time zone that is whole hours away from UTC."
         )
-    return Frame(period, time_zone)
 
 
 def checked_event_type(event_type: str | None) -> str | None:

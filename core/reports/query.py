@@ -14,14 +14,17 @@ Read = Callable[[str, Mapping[str, Any]], Rows]
 """Runs a query of `core/sql` by its name."""
 
 
-def read_together(database: Database, queries: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Rows]:
+def read_together(
+    database: Database, queries: Sequence[tuple[str, Mapping[str, Any]]], *, binary: bool = False
+) -> list[Rows]:
     """The rows of each query, given as its name in `core/sql` and its parameters, read in one read-only snapshot.
 
+    `binary`: values travel in binary form; those of types without a Python twin, such as bit(n), come as bytes of it.
     Raises DatabaseUnavailableError when the database does not answer.
     """
     with database.borrow() as connection, connection.pipeline():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        cursors = [connection.execute(load(name), parameters) for name, parameters in queries]
+        cursors = [connection.execute(load(name), parameters, binary=binary) for name, parameters in queries]
         return [cursor.fetchall() for cursor in cursors]
 
 
