@@ -18,7 +18,6 @@ from core.exceptions import BadParameterError
 from core.records import Delivery, Event
 from core.reports.cohorts import MAX_COHORTS
 from core.reports.declaration import Result
-from core.storage import active_clients
 from core.storage.database import Database
 from core.storage.fold import fold
 from core.storage.verify import verify
@@ -246,25 +245,13 @@ def test_days_without_a_whole_day_of_utc_and_days_of_23_hours_have_exact_edges(z
 
 
 def test_clients_of_several_chunks(database: Database) -> None:
-    number = 70_000
-    with database.connect() as connection:
-        connection.execute(
-            "INSERT INTO clients SELECT n, 'client ' || n, 'address', NULL, %(at)s, %(at)s"
-            " FROM generate_series(0, %(last)s) n",
-            {"at": oracle.NOW, "last": number - 1},
-        )
-        hours = "'2026-04-01T05:00+00'::timestamptz + make_interval(hours => 24 * (n / 20000))"
-        for table, column, time in (("client_hour", "bucket", hours), ("client_day", "day", f"({hours})::date")):
-            connection.execute(
-                f"INSERT INTO {table} ({column}, relay_id, client_no, event_type_id, n, accepted, duplicate, rejected,"
-                " errors, unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n, rt_sum)"
-                f" SELECT {time}, 1, n, (SELECT event_type_id FROM event_types WHERE name = 'REQ'),"
-                " 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 FROM generate_series(0, %s) n".encode(),
-                [number - 1],
-            )
-        active_clients.rebuild(connection)
-    everybody = [at("2026-04-04T06:00", f"client {n}") for n in (0, 65_535, 65_536, 69_999)]
-    oracle.store(database, [*everybody, at("2026-04-05T00:00", "one more")])
+    for place, clients_of_day in enumerate((range(20_000), range(20_000, 40_000), range(40_000, 60_000))):
+        oracle.store(database, [at(f"2026-04-0{place + 1}T05:00", f"client {n}") for n in clients_of_day], place + 1)
+    fold(database, oracle.NOW)
+    last = [0, *range(60_000, 70_000)]
+    oracle.store(database, [at("2026-04-04T06:00", f"client {n}") for n in last], 4)
+    oracle.store(database, [at("2026-04-05T00:00", "one more")], 5)
+    assert database.read("SELECT max(client_no) AS last FROM clients")["last"].tolist() == [70_000]
     asked = {"start": "2026-04-01", "end": "2026-04-05", "granularity": "day", "time_zone": "Europe/Berlin"}
     waiting = reports.users(database, now=oracle.NOW, **asked)
     fold(database, oracle.NOW)
