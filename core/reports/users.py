@@ -133,7 +133,7 @@ def run(
         replace(meta, warnings=meta.warnings + widened),
         {
             "summary": _summary(counts, asked.period, cuts, compare=compare),
-            "timeline": _timeline(counts, asked, now),
+            "timeline": _timeline(counts, asked, cuts, now),
             "cohorts": cohort_table(counts.cohorts, by_cohort, now),
         },
     )
@@ -209,9 +209,9 @@ def _summary(counts: _Counts, period: Period, cuts: _Cuts, *, compare: bool) -> 
     )
 
 
-def _timeline(counts: _Counts, asked: Frame, now: datetime) -> pd.DataFrame:
+def _timeline(counts: _Counts, asked: Frame, cuts: _Cuts, now: datetime) -> pd.DataFrame:
     clients, returning, last, stayed = counts.timeline.T
-    begun = np.array([start < now for start in asked.period.starts])
+    begun = np.array([start < now for start in cuts.buckets[1:-1]])
     return pd.DataFrame(
         {
             "timestamp": asked.index,
