@@ -37,9 +37,7 @@ SUMMARY = Table(
         Column("previous_new", "new clients in as much of the period before", "clients"),
         Column("change", "relative change of unique clients; null when there were none before"),
         Column("change_new", "relative change of new clients; null when there were none before"),
-        Column(
-            "previous_start", "first instant of the period before; null without comparison, as all that is compared"
-        ),
+        Column("previous_start", "first instant of the period before"),
         Column("previous_end", "first instant no longer compared"),
     ),
 )
@@ -231,7 +229,12 @@ users = Report(
     parameters=(
         *framing.RANGE,
         framing.EVENT_TYPE,
-        Parameter("compare", "whether to compare with the period before", True, (True, False)),
+        Parameter(
+            "compare",
+            "whether to compare with the period before; else all of `compared_clients` on is null",
+            True,
+            (True, False),
+        ),
         COHORT,
     ),
     tables=(SUMMARY, TIMELINE, COHORTS),
