@@ -240,6 +240,8 @@ def test_days_without_a_whole_day_of_utc_and_days_of_23_hours_have_exact_edges(z
     same(waiting, result)
     assert result["timeline"]["clients"].tolist() == [2] * (len(days) - 1)
     assert result["summary"]["known_before"].tolist() == [1]
+    later = reports.users(database, now=oracle.LATER, **asked | {"start": days[2], "compare": False})
+    assert later["summary"]["known_before"].tolist() == [5]
     by_week = reports.users(database, now=oracle.LATER, **asked | {"granularity": "week"})["timeline"]
     assert by_week["clients"].tolist() == [4, 14, 14, 14, 14]
 
