@@ -55,7 +55,7 @@ def run(
         pattern = read("client_pattern", parameters)
         sessions = read("client_sessions", parameters)
         errors = read("client_errors", parameters)
-        newest_errors = read("client_errors_latest", parameters)
+        newest_errors = read("errors_latest_of_client", parameters | {"client": client, "error_code": None})
         newest = read(*framing.newest_query(now))
     messages = [row for row in measures if row[1] != "DELIVERY"]
     return Result(

@@ -46,7 +46,7 @@ def verify(
                     found += _compare_client_latency(connection, rollup, lower, upper, limit)
         found += _compare_blocks(connection, limit)
         for source in latency_packs.SOURCES.values():
-            found += _compare_packs(connection, source, limit)
+            found += _compare_packs(connection, source, first, last, limit)
         for table in active_clients.TABLES:
             found += _compare_active_clients(connection, table, first, last, limit)
         return found + _compare_connection_minutes(connection, first, last, limit)
@@ -149,18 +149,22 @@ def _compare_blocks(connection: psycopg.Connection[Any], limit: int) -> list[Dif
     ]
 
 
-def _compare_packs(connection: psycopg.Connection[Any], source: latency_packs.Source, limit: int) -> list[Difference]:
+def _compare_packs(
+    connection: psycopg.Connection[Any], source: latency_packs.Source, start: datetime, end: datetime, limit: int
+) -> list[Difference]:
     """The packs against the roll-up that they are made of (which is compared with raw rows itself)."""
     mark = latency_packs.packed_before(connection, source)
+    lower, upper = _day(start), _day(end) if _day(end) == end else _day(end) + DAY
     kind = f"event_type_id {'=' if source.event_type == str(latency_packs.FIRST_EVENT_TYPE) else '<>'} -1"
     rows = connection.execute(
-        f"""WITH recount AS ({latency_packs.packs_sql(source, 1, "bucket < %(hour)s")}
-                             UNION ALL {latency_packs.packs_sql(source, 24, "bucket < %(day)s")}),
-                 stored AS (SELECT * FROM latency_pack WHERE {kind})
+        f"""WITH recount AS ({latency_packs.packs_sql(source, 1, "bucket >= %(start)s AND bucket < %(hour)s")}
+                             UNION ALL
+                             {latency_packs.packs_sql(source, 24, "bucket >= %(start)s AND bucket < %(day)s")}),
+                 stored AS (SELECT * FROM latency_pack WHERE {kind} AND bucket >= %(start)s AND bucket < %(end)s)
             SELECT hours, bucket, event_type_id, relay_id, length(stored.bins), length(recount.bins)
             FROM stored FULL JOIN recount USING (hours, bucket, event_type_id, relay_id)
             WHERE stored.bins IS DISTINCT FROM recount.bins ORDER BY 1, 2, 3, 4 LIMIT %(limit)s""".encode(),
-        {"hour": mark, "day": _day(mark), "limit": limit},
+        {"start": lower, "end": upper, "hour": min(mark, upper), "day": min(_day(mark), upper), "limit": limit},
     )
     return [Difference("latency_pack", row[:4], {"bytes": (row[4], row[5])}) for row in rows.fetchall()]
 

@@ -18,7 +18,7 @@ from tests.reports import oracle
 from tests.support.traffic import messages, refusal, samples, write
 
 RAW = re.compile(r"\b(traffic_events|deliveries|connections)_raw")
-READS_RAW = {"errors_latest", "errors_latest_of_client", "client_errors_latest", "realtime_latest_errors"}
+READS_RAW = {"errors_latest", "errors_latest_of_client", "realtime_latest_errors"}
 """The details of single errors are in no roll-up; a partial index holds just those rows."""
 RANGED = [report for report in reports.REPORTS.values() if any(p.name == "start" for p in report.parameters)]
 

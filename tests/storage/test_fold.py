@@ -238,7 +238,7 @@ def test_verify_names_a_corrupted_rollup(database: Database) -> None:
         connection.execute("UPDATE active_day SET bits = set_bit(bits, 77, 1) WHERE event_type_id = 0")
         connection.execute("DELETE FROM active_hour WHERE event_type_id = 0")
     found = {difference.rollup: difference for difference in verify(database)}
-    assert set(found) == {"traffic_hour", "latency_hour", "active_day", "active_hour"}
+    assert set(found) == {"traffic_hour", "latency_hour", "latency_pack", "active_day", "active_hour"}
     assert found["traffic_hour"].values == {"bytes_in": (201, 200)}
     assert found["latency_hour"].values == {"n": (None, 1)}
     assert found["active_day"].values == {"surplus clients": (1, 0)}
