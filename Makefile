@@ -58,8 +58,8 @@ check: setup ## Lint, types, layers, unused dependencies
 test: setup setup-tests ## Run every test, on real parts
 	@$(RUN)python -m pytest -n 2 --dist loadgroup $(ARGS)
 
-bench: setup ## Measure the writer beside a plain COPY; the result goes to benchmarks/results
-	@$(RUN)python -m benchmarks.ingest $(ARGS)
+bench: setup ## Measure ingest, every report and export (ARGS="--events 2000000" for less); results: benchmarks/results
+	@$(RUN)python -m benchmarks $(ARGS)
 
 demo-remove: setup ## Remove all demo data
 	@$(RUN)relay-analytics demo remove

@@ -71,8 +71,8 @@ def fill(database: Database, size: Size, report: Callable[[str], None] = lambda 
             day = first + number * DAY
             with connection.transaction():
                 _store_day(connection, day, size, shares, names, known, random)
-            if number % 8 == 7 or number == size.days - 1:
-                fold(database, day + DAY + timedelta(minutes=1))
+            fold(database, day + DAY + timedelta(minutes=1))
+            if number % 10 == 9:
                 report(f"{number + 1} of {size.days} days")
         _minutes(connection, first, size)
         for statement in ("VACUUM (ANALYZE)", "CHECKPOINT"):

@@ -1,0 +1,27 @@
+"""All benchmarks, one after the other: ingest, then every report and the export over one history of a large relay."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks.history import Size
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--events", type=int, default=Size.events, help="Events of the history, over 90 days.")
+    parser.add_argument("--data", type=Path, help="Directory that keeps the history for the next run.")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="relay-analytics-bench-") as scratch:
+        history = ["--events", str(given.events), "--data", str(given.data or Path(scratch))]
+        for name, arguments in (("ingest", []), ("reports", history), ("export", history)):
+            print(f"== {name}", flush=True)
+            subprocess.run([sys.executable, "-m", f"benchmarks.{name}", *arguments], check=True)
+
+
+if __name__ == "__main__":
+    main()
