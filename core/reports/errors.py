@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,9 +13,10 @@ from core.exceptions import BadParameterError
 from core.records import ERROR_CODES
 from core.reports import frame as framing
 from core.reports import realtime_tables
+from core.reports.blocks import blocks
 from core.reports.declaration import Column, Parameter, Report, Result, Table
 from core.reports.frame import Day, Frame, ratio
-from core.reports.query import Rows, read_together
+from core.reports.query import Read, Rows, snapshot
 from core.reports.realtime_shape import latest_errors
 from core.storage.database import Database
 
@@ -94,16 +96,14 @@ def run(
     errors_of = {"event_type": event_type, "error_code": framing.checked_error_code(error_code), "client": client}
     span = {"start": asked.period.start, "end": asked.period.end, "limit": latest, "top": 0 if event_type else top}
     one = client is not None
-    messages, errors, by_client, newest_errors, newest = read_together(
-        database,
-        [
-            ("traffic_of_client" if one else "traffic_over_time", asked.parameters | messages_of),
-            ("errors_of_client" if one else "errors_over_time", asked.parameters | errors_of),
-            ("errors_by_client", span | errors_of),
-            ("errors_latest_of_client" if one else "errors_latest", span | errors_of),
-            framing.newest_query(now),
-        ],
-    )
+    ranked = top > 0 and not (one or event_type or error_code)
+    blocks_of = blocks(database, asked.period.start, asked.period.end) if ranked else {}
+    with snapshot(database) as read:
+        messages = read("traffic_of_client" if one else "traffic_over_time", asked.parameters | messages_of)
+        errors = read("errors_of_client" if one else "errors_over_time", asked.parameters | errors_of)
+        by_client = _leading(read, span | blocks_of, top) if ranked else read("errors_by_client", span | errors_of)
+        newest_errors = read("errors_latest_of_client" if one else "errors_latest", span | errors_of)
+        newest = read(*framing.newest_query(now))
     return Result(
         framing.meta("errors", asked, database, now, newest),
         {
@@ -115,6 +115,16 @@ def run(
             "latest_errors": latest_errors(newest_errors, asked.period.zone),
         },
     )
+
+
+def _leading(read: Read, span: dict[str, Any], top: int) -> Rows:
+    """The clients with the most errors of all codes, from blocks of days; rows as those of errors_by_client."""
+    ranking = {"event_type": None, "measure": "errors", "search": None, "limit": top, "offset": 0}
+    leading = read("client_ranking", span | ranking)
+    codes: dict[int, tuple[str, str, int]] = {}
+    for number, name, code, n in read("errors_of_clients", span | {"clients": [row[0] for row in leading]}):
+        codes.setdefault(number, (name, code, n))
+    return [(codes[row[0]][0], row[1], *codes[row[0]][1:]) for row in leading]
 
 
 def _timeline(messages: Rows, errors: Rows, asked: Frame) -> pd.DataFrame:
