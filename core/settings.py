@@ -11,8 +11,10 @@ from typing import Annotated, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, InstanceOf, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from core.tariffs import Tariff, read_tariff
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -87,6 +89,13 @@ class Settings(BaseSettings):
     flush_interval: float = Field(0.2, gt=0, description="Seconds between two batches from the tap to the spool.")
     raw_retention_days: int = Field(90, ge=1, description="Days that raw events are kept; roll-ups stay.")
 
+    tariff: Annotated[InstanceOf[Tariff] | None, NoDecode] = Field(
+        None,
+        description="Prices for costs and bills: JSON, or the path of a JSON file, relative to `pyproject.toml`. "
+        'For example `{"currency": "EUR", "per_gb_out": "0.05", "monthly_fee": "5.00"}`; '
+        "every key is in docs/billing.md. Unset: no costs.",
+    )
+
     api_host: str = Field("127.0.0.1", description="Address the API listens on.")
     api_port: Port = Field(8002, description="Port the API listens on.")
     dashboard_host: str = Field("127.0.0.1", description="Address the dashboard listens on.")
@@ -98,6 +107,11 @@ class Settings(BaseSettings):
     @classmethod
     def _split_networks(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("tariff", mode="before")
+    @classmethod
+    def _read_tariff(cls, value: object) -> object:
+        return read_tariff(value, ROOT) if isinstance(value, str) else value
 
     @field_validator("time_zone")
     @classmethod
