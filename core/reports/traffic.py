@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from core.exceptions import BadParameterError
-from core.periods import Period
+from core.reports import comparison as comparing
 from core.reports import frame as framing
-from core.reports.declaration import Column, Parameter, Report, Result, Table
+from core.reports.declaration import Column, Report, Result, Table
 from core.reports.frame import Day, Frame, ratio
 from core.reports.query import Rows, read_together
 from core.storage.database import Database
-from core.storage.spans import steps
 
 MEASURES = (
     Column("events", "client messages", "events"),
@@ -51,18 +49,6 @@ KINDS = Table(
         *(MEASURES[place] for place in (0, 1, 4, 5)),
     ),
 )
-COMPARISON = Table(
-    "comparison",
-    "totals against the period before: as long, the same weekdays, both cut to the whole hours that have elapsed",
-    (
-        Column("measure", "name of the measure, as in the timeline"),
-        Column("current", "total of the period up to the last whole hour that has elapsed"),
-        Column("previous", "total of as much of the period before"),
-        Column("change", "relative change; null when there was nothing before"),
-        Column("previous_start", "first instant of the period before"),
-        Column("previous_end", "first instant no longer compared"),
-    ),
-)
 
 
 def run(
@@ -92,14 +78,14 @@ def run(
     over_time = "traffic_over_time" if client is None else "traffic_of_client"
     if kind is not None:
         over_time = "kind_over_time"
-    current, previous = _compared(asked, now)
+    current, previous = comparing.compared(asked, now)
     series, kinds, compared, before, newest = read_together(
         database,
         [
             (over_time, asked.parameters | filters),
-            ("traffic_kinds", _total(asked.period) | filters),
-            (over_time, _total(current) | filters),
-            (over_time, _total(previous) | filters),
+            ("traffic_kinds", comparing.total(asked.period) | filters),
+            (over_time, comparing.total(current) | filters),
+            (over_time, comparing.total(previous) | filters),
             framing.newest_query(now),
         ],
     )
@@ -110,23 +96,9 @@ def run(
             "event_types_over_time": _types_over_time(series, asked),
             "event_types": _types(series),
             "kinds": _kinds(kinds if client is None and event_type in (None, "EVENT") else []),
-            "comparison": _comparison(compared, before, previous, compare=compare),
+            "comparison": comparing.comparison(NAMES, compared, before, previous, compare=compare),
         },
     )
-
-
-def _compared(asked: Frame, now: datetime) -> tuple[Period, Period]:
-    """The whole hours of the period that have elapsed, and as much of the period before."""
-    period = asked.period
-    hour = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-    current = replace(period, end=max(min(period.end, hour), period.start))
-    return current, replace(period, start=period.before(period.start), end=period.before(current.end))
-
-
-def _total(period: Period) -> dict[str, Any]:
-    """Parameters of `traffic_over_time` for a period as a single bucket."""
-    edges = [period.start, period.end]
-    return {"edges": edges, "start": period.start, "end": period.end} | steps(edges).parameters
 
 
 def _timeline(rows: Rows, asked: Frame) -> pd.DataFrame:
@@ -173,26 +145,6 @@ def _kinds(rows: Rows) -> pd.DataFrame:
     )
 
 
-def _comparison(current: Rows, previous: Rows, before: Period, *, compare: bool) -> pd.DataFrame:
-    if not compare:
-        return pd.DataFrame(columns=COMPARISON.column_names)
-    now, then = (
-        np.array([row[2:] for row in rows], dtype=np.int64).reshape(-1, len(NAMES)).sum(axis=0)
-        for rows in (current, previous)
-    )
-    zone = before.zone
-    return pd.DataFrame(
-        {
-            "measure": pd.array(NAMES, dtype="str"),
-            "current": now,
-            "previous": then,
-            "change": ratio(now - then, then),
-            "previous_start": before.start.astimezone(zone),
-            "previous_end": before.end.astimezone(zone),
-        }
-    )
-
-
 traffic = Report(
     name="traffic",
     title="Traffic",
@@ -202,9 +154,9 @@ traffic = Report(
         framing.EVENT_TYPE,
         framing.KIND,
         framing.CLIENT,
-        Parameter("compare", "whether to compare with the period before", True, (True, False)),
+        comparing.COMPARE,
     ),
-    tables=(TIMELINE, TYPES_OVER_TIME, TYPES, KINDS, COMPARISON),
+    tables=(TIMELINE, TYPES_OVER_TIME, TYPES, KINDS, comparing.COMPARISON),
     run=run,
     charts={"traffic": "core.charts.history:traffic"},
 )
