@@ -10,10 +10,10 @@ import pandas as pd
 
 from core.exceptions import BadParameterError
 from core.reports import frame as framing
-from core.reports.blocks import blocks
 from core.reports.declaration import Column, Parameter, Report, Result, Table
 from core.reports.frame import Day, Frame
 from core.reports.query import Rows, snapshot
+from core.storage.blocks import blocks
 from core.storage.database import Database
 
 LIMIT = 100
