@@ -52,3 +52,19 @@ class TooManyAttemptsError(RelayAnalyticsError):
 
 class UnknownClientError(BadParameterError):
     """No client has this client_id; the report `clients` finds clients by part of it."""
+
+
+class PeriodNotOverError(RelayAnalyticsError):
+    """A billing period can be closed once it has ended."""
+
+
+class PeriodClosedError(RelayAnalyticsError):
+    """This billing period is closed already; corrections are adjustments."""
+
+
+class PeriodOverlapsError(RelayAnalyticsError):
+    """This billing period overlaps one that is closed."""
+
+
+class UnknownPeriodError(RelayAnalyticsError):
+    """This billing period is not closed."""

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 from core.settings import get_settings
 from core.storage.database import Database, open_database
 from core.storage.migrate import migrate
+from core.tariffs import Tariff
 
 
 @cache
@@ -20,6 +21,14 @@ def configured_database() -> Database:
     database = open_database(get_settings())
     migrate(database)
     return database
+
+
+Configured = Literal["configured"]
+
+
+def tariff_of(given: Tariff | Configured | None) -> Tariff | None:
+    """The tariff to count with: the given one, or that of the settings."""
+    return get_settings().tariff if given == "configured" else given
 
 
 def completed(arguments: dict[str, Any]) -> dict[str, Any]:

@@ -95,10 +95,10 @@ def check_whole_hours(edges: Iterable[datetime], zone: ZoneInfo) -> None:
         )
 
 
-def checked_event_type(event_type: str | None) -> str | None:
+def checked_event_type(event_type: str | None, known: Sequence[str] = EVENT_TYPES) -> str | None:
     """Raises BadParameterError for a verb there is not."""
-    if event_type is not None and event_type not in EVENT_TYPES:
-        raise BadParameterError(f"event_type {event_type!r} is unknown; use one of {', '.join(EVENT_TYPES)}.")
+    if event_type is not None and event_type not in known:
+        raise BadParameterError(f"event_type {event_type!r} is unknown; use one of {', '.join(known)}.")
     return event_type
 
 
@@ -107,6 +107,13 @@ def checked_error_code(error_code: str | None) -> str | None:
     if error_code is not None and error_code not in ERROR_CODES:
         raise BadParameterError(f"error_code {error_code!r} is unknown; use one of {', '.join(ERROR_CODES)}.")
     return error_code
+
+
+def checked_count(name: str, value: int, most: int) -> int:
+    """Raises BadParameterError for a number of rows below 1 or above `most`."""
+    if not 1 <= value <= most:
+        raise BadParameterError(f"{name} is {value}; it can be 1 to {most}.")
+    return value
 
 
 def checked_kind(kind: int | None, event_type: str | None) -> int | None:
@@ -119,9 +126,16 @@ def checked_kind(kind: int | None, event_type: str | None) -> int | None:
 
 
 def meta(
-    report: str, asked: Frame, database: Database, now: datetime, newest: Rows, *, error_bound: float | None = None
+    report: str,
+    asked: Frame,
+    database: Database,
+    now: datetime,
+    newest: Rows,
+    *,
+    error_bound: float | None = None,
+    notes: Sequence[str] = (),
 ) -> Meta:
-    """What the result says of itself. `newest`: the rows of the query `newest_sample`."""
+    """What the result says of itself. `newest`: the rows of the query `newest_sample`; `notes`: more to warn of."""
     zone = asked.period.zone
     complete_up_to: datetime | None = newest[0][0]
     return Meta(
@@ -135,7 +149,7 @@ def meta(
         exact=error_bound is None,
         error_bound=error_bound,
         demo=database.demo,
-        warnings=_warnings(asked.period, complete_up_to, now),
+        warnings=(*_warnings(asked.period, complete_up_to, now), *notes),
     )
 
 

@@ -9,13 +9,23 @@ from typing import Any
 import psycopg
 from psycopg.types.json import Jsonb
 
-from core.storage import active_clients, client_bins, client_days, connection_minutes, latency_packs, ledger, partitions
+from core.storage import (
+    active_clients,
+    client_bins,
+    client_days,
+    connection_minutes,
+    hour_totals,
+    latency_packs,
+    ledger,
+    partitions,
+)
 from core.storage.connections import Database
 from core.storage.rollups import (
     CLIENTS,
     DELTAS,
     HOUR,
     ROLLUPS,
+    TRAFFIC_SECOND,
     Delta,
     Rollup,
     bucket_of,
@@ -56,6 +66,8 @@ def fold(database: Database, now: datetime) -> FoldResult:
                     moved[delta.name], (hours, *_) = _merge(connection, delta)
                     if delta in latency_packs.SOURCES:
                         latency_packs.build(connection, latency_packs.SOURCES[delta], hours, now)
+                    if delta is TRAFFIC_SECOND:
+                        hour_totals.build(connection, hours)
             with connection.transaction():
                 moved["connection_minute"] = connection_minutes.roll_up(connection, now)
             with connection.transaction():

@@ -8,10 +8,20 @@ from typing import Any
 
 import psycopg
 
-from core.storage import active_clients, client_days, connection_minutes, latency_packs
+from core.storage import active_clients, client_days, connection_minutes, hour_totals, latency_packs
 from core.storage.connections import Database
 from core.storage.fold import recall
-from core.storage.rollups import FACTS_SQL, MESSAGES, ROLLUPS, SESSION, SESSION_FACTS_SQL, TAKES_SQL, Rollup, total_sql
+from core.storage.rollups import (
+    FACTS_SQL,
+    HOUR,
+    MESSAGES,
+    ROLLUPS,
+    SESSION,
+    SESSION_FACTS_SQL,
+    TAKES_SQL,
+    Rollup,
+    total_sql,
+)
 
 EVER = (datetime(1999, 1, 1, tzinfo=UTC), datetime(2101, 1, 1, tzinfo=UTC))
 DAY = timedelta(days=1)
@@ -45,6 +55,7 @@ def verify(
                 if rollup.sketch:
                     found += _compare_client_latency(connection, rollup, lower, upper, limit)
         found += _compare_blocks(connection, limit)
+        found += _compare_hour_totals(connection, first, last, limit)
         for source in latency_packs.SOURCES.values():
             found += _compare_packs(connection, source, first, last, limit)
         for table in active_clients.TABLES:
@@ -143,6 +154,40 @@ def _compare_blocks(connection: psycopg.Connection[Any], limit: int) -> list[Dif
                 measure: (row[5 + 2 * place], row[6 + 2 * place])
                 for place, measure in enumerate(MESSAGES)
                 if row[5 + 2 * place] != row[6 + 2 * place]
+            },
+        )
+        for row in rows.fetchall()
+    ]
+
+
+def _compare_hour_totals(
+    connection: psycopg.Connection[Any], start: datetime, end: datetime, limit: int
+) -> list[Difference]:
+    """Totals and busiest minutes of hours against the merged minutes (which are compared with raw rows themselves)."""
+    within = "bucket >= %(start)s AND bucket < %(end)s"
+    span = {"start": _day(start), "end": end, "limit": limit}
+    row = connection.execute(
+        f"""SELECT array(SELECT DISTINCT {HOUR.sql("bucket")} FROM traffic_minute WHERE {within}
+                         UNION SELECT bucket FROM traffic_hour_total WHERE {within})""".encode(),
+        span,
+    ).fetchone()
+    differs = " OR ".join(f"stored.{name} IS DISTINCT FROM recount.{name}" for name in hour_totals.MEASURES)
+    both = ", ".join(f"stored.{name}, recount.{name}" for name in hour_totals.MEASURES)
+    rows = connection.execute(
+        f"""WITH stored AS (SELECT * FROM traffic_hour_total WHERE bucket = ANY(%(hours)s)),
+            recount (bucket, event_type_id, {", ".join(hour_totals.MEASURES)}) AS ({hour_totals.RECOUNT})
+            SELECT bucket, event_type_id, {both} FROM stored FULL JOIN recount USING (bucket, event_type_id)
+            WHERE {differs} ORDER BY 1, 2 LIMIT %(limit)s""".encode(),
+        span | {"hours": row[0] if row else []},
+    )
+    return [
+        Difference(
+            "traffic_hour_total",
+            row[:2],
+            {
+                name: (row[2 + 2 * place], row[3 + 2 * place])
+                for place, name in enumerate(hour_totals.MEASURES)
+                if row[2 + 2 * place] != row[3 + 2 * place]
             },
         )
         for row in rows.fetchall()

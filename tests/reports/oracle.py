@@ -11,7 +11,7 @@ import pandas as pd
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
-from core.records import Batch, Event
+from core.records import Batch, Delivery, Event
 from core.storage.database import Database
 from core.storage.writer import BatchWriter
 
@@ -21,6 +21,8 @@ LATER = datetime(2026, 5, 10, tzinfo=UTC)
 FIRST = datetime(2026, 3, 20, tzinfo=UTC)
 """History lies around the night of 28 to 29 March 2026, when clocks go forward in Europe."""
 DAYS = 14
+FOLDS = [FIRST + timedelta(days=9, hours=5), LATER]
+"""Moments of a fold: in the middle of the history, so that some of its days are built, and after it."""
 ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Pacific/Auckland"]
 CLIENTS = ["address:1", "address:2", "key:acme", "f" * 64]
 
@@ -61,16 +63,38 @@ def events(draw: st.DrawFn) -> Event:
     )
 
 
+@st.composite
+def deliveries(draw: st.DrawFn) -> Delivery:
+    offset = draw(st.integers(0, DAYS * 24)) * 3_600_000_000 + draw(st.sampled_from([0, 0, 1, 1_800_000_000, -1]))
+    return Delivery(
+        int(FIRST.timestamp()) * 1_000_000 + offset,
+        draw(st.sampled_from(CLIENTS)),
+        connection=1,
+        events_out=draw(st.integers(0, 500)),
+        bytes_in=draw(st.integers(0, 10**9)),
+        bytes_out=draw(st.integers(0, 10**12)),
+        payload_in=draw(st.integers(0, 10**9)),
+        payload_out=draw(st.integers(0, 10**9)),
+    )
+
+
 HISTORY = st.lists(events(), max_size=60)
+DELIVERIES = st.lists(deliveries(), max_size=20)
 RANGES = st.tuples(st.integers(-2, DAYS), st.integers(0, DAYS)).map(
     lambda pair: (FIRST.date() + timedelta(days=pair[0]), FIRST.date() + timedelta(days=pair[0] + pair[1]))
 )
 WIDTHS = st.sampled_from(["hour", "day", "week", "month"])
 
 
-def store(database: Database, history: Sequence[Event], sequence: int = 1) -> None:
+def store(database: Database, history: Sequence[Event], sequence: int = 1, deliveries: Sequence[Delivery] = ()) -> None:
     with BatchWriter(database) as writer:
-        writer.write([Batch("test", sequence, "relay.test", list(history), [], [], [])])
+        writer.write([Batch("test", sequence, "relay.test", list(history), list(deliveries), [], [])])
+
+
+def forget_built_days(database: Database) -> None:
+    """As if no fold had ever built days of clients: for an emptied database."""
+    with database.borrow() as connection:
+        connection.execute("DELETE FROM settings_store WHERE name = 'client_days_built_before'")
 
 
 def raw(history: Sequence[Event], zone: str) -> pd.DataFrame:
@@ -81,6 +105,16 @@ def raw(history: Sequence[Event], zone: str) -> pd.DataFrame:
     frame["error"] = frame["error_code"].notna()
     frame["unanswered"] = frame["outcome"] == "unanswered"
     return frame
+
+
+def carried(history: Sequence[Event], delivered: Sequence[Delivery], zone: str) -> pd.DataFrame:
+    """The records with what was carried beside messages, as rows of the type DELIVERY."""
+    beside = [
+        Event(one.timestamp, one.client, "DELIVERY", "", bytes_in=one.bytes_in, bytes_out=one.bytes_out,
+              payload_in=one.payload_in, payload_out=one.payload_out, events_out=one.events_out)
+        for one in delivered
+    ]  # fmt: skip
+    return raw([*history, *beside], zone)
 
 
 def of_days(frame: pd.DataFrame, first: date, last: date) -> pd.DataFrame:

@@ -43,6 +43,15 @@ def test_it_names_what_differs_and_fails(stored: Database) -> None:
     assert CliRunner().invoke(app, ["verify", "--start", "2026-03-11"]).exit_code == 0
 
 
+def test_it_compares_the_busiest_minutes_of_hours(stored: Database) -> None:
+    with stored.borrow() as connection:
+        connection.execute("UPDATE traffic_hour_total SET busiest_minute = 7 WHERE event_type_id = -1")
+    result = CliRunner().invoke(app, ["verify"])
+    assert result.exit_code == 1
+    assert "traffic_hour_total" in result.output
+    assert "busiest_minute is 7 and should be 600" in result.output
+
+
 def test_a_range_that_ends_before_it_begins_is_refused(stored: Database) -> None:
     result = CliRunner().invoke(app, ["verify", "--start", "2026-03-11", "--end", "2026-03-10"])
     assert result.exit_code == 2

@@ -1,0 +1,140 @@
+"""The bandwidth report: bytes over time, by event type, by client, the busiest hours and minutes, and their cost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from core.records import EVENT_TYPES
+from core.reports import comparison as comparing
+from core.reports import frame as framing
+from core.reports.bandwidth_tables import (
+    CLIENTS,
+    EVENT_TYPE_BYTES,
+    MEASURES,
+    PEAK_HOURS,
+    PEAK_MINUTES,
+    SUMMARY,
+    TIMELINE,
+    clients_table,
+    event_types_table,
+    only_client,
+    peaks_table,
+    summary_table,
+    timeline_table,
+)
+from core.reports.configured import Configured, tariff_of
+from core.reports.declaration import Parameter, Report, Result
+from core.reports.frame import Day, Frame
+from core.reports.query import Rows, snapshot
+from core.storage.blocks import blocks
+from core.storage.database import Database
+from core.tariffs import Tariff
+
+DELIVERY = "DELIVERY"
+TYPES = (*EVENT_TYPES, DELIVERY)
+TOP, MOST_TOP = 20, 1000
+PEAKS, MOST_PEAKS = 10, 100
+BYTES_IN = 7
+"""Place of the bytes in among the measures of the query `client_measures`; the bytes out follow."""
+Read = Callable[[str, Mapping[str, Any]], Rows]
+NO_TARIFF = (
+    'No tariff is set, so there is no cost: set TARIFF, for example {"currency": "EUR", "per_gb_out": "0.05"}; '
+    "see docs/billing.md."
+)
+NO_MINUTES = "Minutes are not kept by client, so there are no peak minutes of a single one; its peak hours are there."
+
+
+def run(
+    database: Database,
+    now: datetime,
+    start: Day,
+    end: Day,
+    granularity: str = "auto",
+    time_zone: str = "UTC",
+    event_type: str | None = None,
+    client: str | None = None,
+    compare: bool = True,
+    top: int = TOP,
+    peaks: int = PEAKS,
+    tariff: Tariff | Configured | None = "configured",
+) -> Result:
+    """Bytes of a range; every wire byte of a connection is in exactly one row of `event_types`.
+
+    Raises BadParameterError and DatabaseUnavailableError.
+    """
+    asked = framing.frame(start, end, granularity, time_zone)
+    filters = {"event_type": framing.checked_event_type(event_type, TYPES), "client": client}
+    most = {
+        "top": framing.checked_count("top", top, MOST_TOP),
+        "peaks": framing.checked_count("peaks", peaks, MOST_PEAKS),
+    }
+    prices = tariff_of(tariff)
+    over_time = "bandwidth_over_time" if client is None else "bandwidth_of_client"
+    peak_hours = "peak_hours" if client is None else "peak_hours_of_client"
+    span = {"start": asked.period.start, "end": asked.period.end} | filters | most
+    current, previous = comparing.compared(asked, now)
+    known = {} if client is not None else blocks(database, asked.period.start, asked.period.end)
+    with snapshot(database) as read:
+        newest = read(*framing.newest_query(now))
+        series = read(over_time, asked.parameters | filters)
+        compared, before = (
+            read(over_time, comparing.total(period) | filters) if compare else [] for period in (current, previous)
+        )
+        hours = read(peak_hours, span)
+        if client is None:
+            minutes, ranking = read("peak_minutes", span), _ranking(read, known | filters, top)
+        else:
+            minutes, ranking = [], only_client(client, series)
+    notes = [] if prices is not None else [NO_TARIFF]
+    notes += [] if client is None else [NO_MINUTES]
+    zone = asked.period.zone
+    return Result(
+        framing.meta("bandwidth", asked, database, now, newest, notes=notes),
+        {
+            "summary": summary_table(series, _elapsed(asked, now), prices),
+            "timeline": timeline_table(series, asked),
+            "event_types": event_types_table(series),
+            "peak_hours": peaks_table(hours, zone, 3600),
+            "peak_minutes": peaks_table(minutes, zone, 60),
+            "clients": clients_table(ranking, series),
+            "comparison": comparing.comparison(MEASURES, compared, before, previous, compare=compare),
+        },
+    )
+
+
+def _ranking(read: Read, span: Mapping[str, Any], top: int) -> Rows:
+    """(client_id, bytes in, bytes out) of the clients with the most wire bytes, in order."""
+    leading = read("client_ranking", {**span, "measure": "bytes", "search": None, "limit": top, "offset": 0})
+    numbers = [row[0] for row in leading]
+    if not numbers:
+        return []
+    who = {row[0]: row[1] for row in read("client_names", {"clients": numbers})}
+    sums = {number: [0, 0] for number in numbers}
+    for number, _, *measures in read("client_measures", {**span, "clients": numbers}):
+        for place in (0, 1):
+            sums[number][place] += measures[BYTES_IN + place]
+    return [(who[number], *sums[number]) for number in numbers]
+
+
+def _elapsed(asked: Frame, now: datetime) -> int:
+    """Whole seconds of the range that have passed at `now`."""
+    return max(int((min(asked.period.end, now) - asked.period.start).total_seconds()), 0)
+
+
+bandwidth = Report(
+    name="bandwidth",
+    title="Bandwidth",
+    meaning="Bytes in and out over time, by event type and client, the busiest hours and minutes, and their cost",
+    parameters=(
+        *framing.RANGE,
+        Parameter("event_type", f"only bytes of this verb; `{DELIVERY}`: those that belong to no message", None, TYPES),
+        framing.CLIENT,
+        comparing.COMPARE,
+        Parameter("top", f"how many clients to list, 1 to {MOST_TOP}", TOP),
+        Parameter("peaks", f"how many of the busiest hours and minutes to list, 1 to {MOST_PEAKS}", PEAKS),
+    ),
+    tables=(SUMMARY, TIMELINE, EVENT_TYPE_BYTES, PEAK_HOURS, PEAK_MINUTES, CLIENTS, comparing.COMPARISON),
+    run=run,
+)
