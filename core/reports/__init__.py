@@ -3,6 +3,8 @@
 Calling a report runs it, without further arguments on the configured database; its declaration has the columns.
 """
 
+from core.reports.bandwidth import bandwidth
+from core.reports.billing import billing
 from core.reports.client import client
 from core.reports.clients import clients
 from core.reports.connections import connections
@@ -13,7 +15,20 @@ from core.reports.traffic import traffic
 from core.reports.users import users
 
 REPORTS = {
-    report.name: report for report in (realtime, traffic, users, response_times, errors, connections, clients, client)
+    report.name: report
+    for report in (realtime, traffic, users, bandwidth, response_times, errors, connections, clients, client, billing)
 }
 
-__all__ = ["REPORTS", "client", "clients", "connections", "errors", "realtime", "response_times", "traffic", "users"]
+__all__ = [
+    "REPORTS",
+    "bandwidth",
+    "billing",
+    "client",
+    "clients",
+    "connections",
+    "errors",
+    "realtime",
+    "response_times",
+    "traffic",
+    "users",
+]

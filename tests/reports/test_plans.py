@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from core import reports
+from core.billing import entries, usage
 from core.reports import query
 from core.reports.declaration import Report
 from core.sql import load
@@ -32,7 +34,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> set[str]:
         names.add(name)
         return load(name)
 
-    monkeypatch.setattr(query, "load", noting)
+    for module in (query, usage, entries, importlib.import_module("core.reports.billing")):
+        monkeypatch.setattr(module, "load", noting)
     return names
 
 
@@ -65,6 +68,7 @@ def test_no_raw_chunk_is_read(report: Report, granularity: str, database: Databa
     }
     anything |= {"client_no": 0, "clients": [0], "time_zone": "UTC", "search": None, "measure": "bytes", "offset": 0}
     anything |= {"hours": [1], "firsts": [oracle.FIRST], "lasts": [oracle.NOW], "signs": [1]}
+    anything |= {"top": 5, "peaks": 5, "numbers": [1], "period_id": 1}
     anything |= {"steps": [0], "buckets": [oracle.FIRST], "name": "mark", "packed_before": oracle.FIRST}
     places = {
         name: at
