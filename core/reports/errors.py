@@ -13,11 +13,11 @@ from core.exceptions import BadParameterError
 from core.records import ERROR_CODES
 from core.reports import frame as framing
 from core.reports import realtime_tables
-from core.reports.blocks import blocks
 from core.reports.declaration import Column, Parameter, Report, Result, Table
 from core.reports.frame import Day, Frame, ratio
 from core.reports.query import Read, Rows, snapshot
 from core.reports.realtime_shape import latest_errors
+from core.storage.blocks import blocks
 from core.storage.database import Database
 
 LATEST = 50
