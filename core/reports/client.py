@@ -11,6 +11,7 @@ import pandas as pd
 
 from core.exceptions import BadParameterError, UnknownClientError
 from core.reports import client_tables as tables
+from core.reports import comparison as comparing
 from core.reports import frame as framing
 from core.reports.declaration import Parameter, Report, Result
 from core.reports.frame import Day, Frame, quotient, ratio
@@ -34,12 +35,14 @@ def run(
     time_zone: str = "UTC",
     event_type: str | None = None,
     latest: int = LATEST,
+    compare: bool = True,
 ) -> Result:
     """One client over a range. Raises UnknownClientError, BadParameterError and DatabaseUnavailableError."""
     asked = framing.frame(start, end, granularity, time_zone)
     if not 0 <= latest <= MOST_LATEST:
         raise BadParameterError(f"latest is {latest}; it can be 0 to {MOST_LATEST}.")
     width = "day" if asked.whole_days else "hour"
+    current, previous = comparing.compared(asked, now)
     with snapshot(database) as read:
         found = read("client_of", {"client": client})
         if not found:
@@ -52,6 +55,10 @@ def run(
         }
         measures = read(f"client_by_{width}", parameters)
         binned = read(f"client_latency_by_{width}", parameters)
+        compared, before = (
+            read("client_by_hour", parameters | comparing.total(period)) if compare else []
+            for period in (current, previous)
+        )
         pattern = read("client_pattern", parameters)
         sessions = read("client_sessions", parameters)
         errors = read("client_errors", parameters)
@@ -66,6 +73,9 @@ def run(
             "event_types": _types(messages, binned),
             "error_codes": _codes(errors),
             "pattern": _pattern(pattern),
+            "comparison": comparing.comparison(
+                COUNTS, [row[:-1] for row in compared], [row[:-1] for row in before], previous, compare=compare
+            ),
             "latest_errors": latest_errors(newest_errors, asked.period.zone),
         },
     )
@@ -175,6 +185,7 @@ client = Report(
         Parameter("client", "client_id of the client; required"),
         *framing.RANGE,
         framing.EVENT_TYPE,
+        comparing.COMPARE,
         Parameter("latest", f"how many of its latest errors to list, 0 to {MOST_LATEST}", LATEST),
     ),
     tables=tables.TABLES,

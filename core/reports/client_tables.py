@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from core.reports import realtime_tables
 from core.reports.clients import MEASURES
+from core.reports.comparison import COMPARISON
 from core.reports.declaration import Column, Table
 
 COUNTS = MEASURES
@@ -75,4 +76,4 @@ LATEST_ERRORS = Table(
     realtime_tables.ERRORS.columns,
 )
 
-TABLES = (SUMMARY, TIMELINE, TYPES, CODES, PATTERN, LATEST_ERRORS)
+TABLES = (SUMMARY, TIMELINE, TYPES, CODES, PATTERN, COMPARISON, LATEST_ERRORS)

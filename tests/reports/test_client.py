@@ -98,6 +98,13 @@ def test_it_equals_a_recount_of_the_records(
     timeline = result["timeline"]
     for label, row in zip(oracle.labels(timeline["timestamp"], width), timeline.to_dict("records"), strict=True):
         check(row, parts.get(label, inside.iloc[:0]))
+    weeks = timedelta(days=-(-((days[1] - days[0]).days + 1) // 7) * 7)
+    ofs = records if event_type is None else records[records["event_type"] == event_type]
+    earlier = expected(oracle.of_days(ofs, days[0] - weeks, days[1] - weeks))
+    now = expected(inside)
+    for row in result["comparison"].to_dict("records"):
+        if row["measure"] != "answered":
+            assert (row["current"], row["previous"]) == (now[row["measure"]], earlier[row["measure"]])
     assert set(result["event_types"]["event_type"]) == set(inside["event_type"])
     for row in result["event_types"].to_dict("records"):
         check(row, inside[inside["event_type"] == row["event_type"]])
