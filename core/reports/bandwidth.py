@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
 
+import numpy as np
+
+from core.periods import Period
 from core.records import EVENT_TYPES
 from core.reports import comparison as comparing
 from core.reports import frame as framing
@@ -27,8 +28,8 @@ from core.reports.bandwidth_tables import (
 from core.reports.configured import Configured, tariff_of
 from core.reports.declaration import Parameter, Report, Result
 from core.reports.frame import Day, Frame
-from core.reports.query import Rows, snapshot
-from core.storage.blocks import blocks
+from core.reports.query import Read, Rows, snapshot
+from core.storage.client_sums import client_sums
 from core.storage.database import Database
 from core.tariffs import Tariff
 
@@ -36,9 +37,6 @@ DELIVERY = "DELIVERY"
 TYPES = (*EVENT_TYPES, DELIVERY)
 TOP, MOST_TOP = 20, 1000
 PEAKS, MOST_PEAKS = 10, 100
-BYTES_IN = 7
-"""Place of the bytes in among the measures of the query `client_measures`; the bytes out follow."""
-Read = Callable[[str, Mapping[str, Any]], Rows]
 NO_TARIFF = (
     'No tariff is set, so there is no cost: set TARIFF, for example {"currency": "EUR", "per_gb_out": "0.05"}; '
     "see docs/billing.md."
@@ -75,7 +73,6 @@ def run(
     peak_hours = "peak_hours" if client is None else "peak_hours_of_client"
     span = {"start": asked.period.start, "end": asked.period.end} | filters | most
     current, previous = comparing.compared(asked, now)
-    known = {} if client is not None else blocks(database, asked.period.start, asked.period.end)
     with snapshot(database) as read:
         newest = read(*framing.newest_query(now))
         series = read(over_time, asked.parameters | filters)
@@ -84,7 +81,8 @@ def run(
         )
         hours = read(peak_hours, span)
         if client is None:
-            minutes, ranking = read("peak_minutes", span), _ranking(read, known | filters, top)
+            minutes = read("peak_minutes", span)
+            ranking = _ranking(read, asked.period, event_type, top)
         else:
             minutes, ranking = [], only_client(client, series)
     notes = [] if prices is not None else [NO_TARIFF]
@@ -104,18 +102,15 @@ def run(
     )
 
 
-def _ranking(read: Read, span: Mapping[str, Any], top: int) -> Rows:
+def _ranking(read: Read, period: Period, event_type: str | None, top: int) -> Rows:
     """(client_id, bytes in, bytes out) of the clients with the most wire bytes, in order."""
-    leading = read("client_ranking", {**span, "measure": "bytes", "search": None, "limit": top, "offset": 0})
-    numbers = [row[0] for row in leading]
-    if not numbers:
-        return []
-    who = {row[0]: row[1] for row in read("client_names", {"clients": numbers})}
-    sums = {number: [0, 0] for number in numbers}
-    for number, _, *measures in read("client_measures", {**span, "clients": numbers}):
-        for place in (0, 1):
-            sums[number][place] += measures[BYTES_IN + place]
-    return [(who[number], *sums[number]) for number in numbers]
+    found = client_sums(read, period.start, period.end, ("bytes_in", "bytes_out"), event_type)
+    bytes_in, bytes_out = found.measures["bytes_in"], found.measures["bytes_out"]
+    order = np.lexsort((found.clients, -(bytes_in + bytes_out)))[:top]
+    order = order[bytes_in[order] + bytes_out[order] > 0]
+    names = {row[0]: row[1] for row in read("client_names", {"clients": found.clients[order].tolist()})}
+    leading = np.stack((found.clients, bytes_in, bytes_out), axis=1)[order].tolist()
+    return [(names[number], received, sent) for number, received, sent in leading]
 
 
 def _elapsed(asked: Frame, now: datetime) -> int:

@@ -13,6 +13,7 @@ from core.reports import frame as framing
 from core.reports.declaration import Column, Parameter, Report, Result, Table
 from core.reports.frame import Day, Frame
 from core.reports.query import Rows, snapshot
+from core.reports.ranking import SORTS, Leading, Ranking, ranking
 from core.storage.blocks import blocks
 from core.storage.database import Database
 
@@ -34,8 +35,6 @@ MEASURES = (
     Column("answered", "messages with a response time", "events"),
 )
 NAMES = [column.name for column in MEASURES]
-SORTS = ("events", "accepted", "duplicate", "rejected", "errors", "unanswered", "events_out", "bytes_in", "bytes_out",
-         "bytes")  # fmt: skip
 
 CLIENTS = Table(
     "clients",
@@ -85,21 +84,22 @@ def run(
         raise BadParameterError(f"limit is {limit}; it can be 1 to {MOST}.")
     if offset < 0:
         raise BadParameterError(f"offset is {offset}; it can be 0 or more.")
-    span = blocks(database, asked.period.start, asked.period.end)
-    span |= {"event_type": framing.checked_event_type(event_type), "search": search or None}
+    wanted = framing.checked_event_type(event_type)
+    span = blocks(database, asked.period.start, asked.period.end) | {"event_type": wanted}
     with snapshot(database) as read:
-        leading = read("client_ranking", span | {"measure": sort, "limit": limit, "offset": offset})
-        numbers = [row[0] for row in leading]
+        found = ranking(read, asked.period.start, asked.period.end, sort, event_type=wanted, search=search)
+        leading = found.top(limit, offset)
+        numbers = [number for number, _ in leading]
         measures = read("client_measures", span | {"clients": numbers}) if numbers else []
         names = read("client_names", {"clients": numbers}) if numbers else []
         newest = read(*framing.newest_query(now))
     return Result(
         framing.meta("clients", asked, database, now, newest),
-        {"clients": _table(leading, measures, names, asked, offset), "summary": _summary(leading)},
+        {"clients": _table(leading, measures, names, asked, offset, found.total), "summary": _summary(found, leading)},
     )
 
 
-def _table(leading: Rows, measures: Rows, names: Rows, asked: Frame, offset: int) -> pd.DataFrame:
+def _table(leading: Leading, measures: Rows, names: Rows, asked: Frame, offset: int, total: int) -> pd.DataFrame:
     place = {row[0]: number for number, row in enumerate(leading)}
     sums = np.zeros((len(leading), len(NAMES)), dtype=np.int64)
     milliseconds = np.zeros(len(leading))
@@ -110,7 +110,6 @@ def _table(leading: Rows, measures: Rows, names: Rows, asked: Frame, offset: int
     known = [who[row[0]] for row in leading]
     columns = dict(zip(NAMES, sums.T, strict=True))
     found = np.array([row[1] for row in leading], dtype=np.int64)
-    total = np.full(len(leading), leading[0][3] if leading else 0, dtype=np.int64)
     return pd.DataFrame(
         {
             "rank": np.arange(1, len(leading) + 1) + offset,
@@ -121,16 +120,15 @@ def _table(leading: Rows, measures: Rows, names: Rows, asked: Frame, offset: int
             "bytes": columns["bytes_in"] + columns["bytes_out"],
             "error_rate": framing.ratio(columns["errors"], columns["events"]),
             "mean_ms": framing.quotient(milliseconds, columns["answered"]),
-            "share": framing.ratio(found, total),
+            "share": framing.ratio(found, np.full(len(found), total)),
             "first_seen": framing.instants([row[3] for row in known], asked.period.zone),
             "last_seen": framing.instants([row[4] for row in known], asked.period.zone),
         }
     )
 
 
-def _summary(leading: Rows) -> pd.DataFrame:
-    clients, total = (leading[0][2], leading[0][3]) if leading else (0, 0)
-    return pd.DataFrame({"clients": [clients], "total": [total], "listed": [len(leading)]})
+def _summary(found: Ranking, leading: Leading) -> pd.DataFrame:
+    return pd.DataFrame({"clients": [len(found.clients)], "total": [found.total], "listed": [len(leading)]})
 
 
 clients = Report(

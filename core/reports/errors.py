@@ -16,8 +16,8 @@ from core.reports import realtime_tables
 from core.reports.declaration import Column, Parameter, Report, Result, Table
 from core.reports.frame import Day, Frame, ratio
 from core.reports.query import Read, Rows, snapshot
+from core.reports.ranking import ranking
 from core.reports.realtime_shape import latest_errors
-from core.storage.blocks import blocks
 from core.storage.database import Database
 
 LATEST = 50
@@ -97,11 +97,10 @@ def run(
     span = {"start": asked.period.start, "end": asked.period.end, "limit": latest, "top": 0 if event_type else top}
     one = client is not None
     ranked = top > 0 and not (one or event_type or error_code)
-    blocks_of = blocks(database, asked.period.start, asked.period.end) if ranked else {}
     with snapshot(database) as read:
         messages = read("traffic_of_client" if one else "traffic_over_time", asked.parameters | messages_of)
         errors = read("errors_of_client" if one else "errors_over_time", asked.parameters | errors_of)
-        by_client = _leading(read, span | blocks_of, top) if ranked else read("errors_by_client", span | errors_of)
+        by_client = _leading(read, span, top) if ranked else read("errors_by_client", span | errors_of)
         newest_errors = read("errors_latest_of_client" if one else "errors_latest", span | errors_of)
         newest = read(*framing.newest_query(now))
     return Result(
@@ -118,13 +117,12 @@ def run(
 
 
 def _leading(read: Read, span: dict[str, Any], top: int) -> Rows:
-    """The clients with the most errors of all codes, from blocks of days; rows as those of errors_by_client."""
-    ranking = {"event_type": None, "measure": "errors", "search": None, "limit": top, "offset": 0}
-    leading = read("client_ranking", span | ranking)
+    """The clients with the most errors of all codes, from sums of days; rows as those of errors_by_client."""
+    leading = ranking(read, span["start"], span["end"], "errors").top(top)
     codes: dict[int, tuple[str, str, int]] = {}
-    for number, name, code, n in read("errors_of_clients", span | {"clients": [row[0] for row in leading]}):
+    for number, name, code, n in read("errors_of_clients", span | {"clients": [number for number, _ in leading]}):
         codes.setdefault(number, (name, code, n))
-    return [(codes[row[0]][0], row[1], *codes[row[0]][1:]) for row in leading]
+    return [(codes[number][0], errors, *codes[number][1:]) for number, errors in leading]
 
 
 def _timeline(messages: Rows, errors: Rows, asked: Frame) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from core.storage import (
     active_clients,
     client_bins,
     client_days,
+    client_packs,
     connection_minutes,
     hour_totals,
     latency_packs,
@@ -132,11 +133,12 @@ def _merge(connection: psycopg.Connection[Any], delta: Delta) -> tuple[int, tupl
 
 
 def _merge_clients(connection: psycopg.Connection[Any], now: datetime) -> int:
-    moved, (_, *long) = _merge(connection, CLIENTS)
+    moved, (hours, *long) = _merge(connection, CLIENTS)
     for table, keys in zip(client_bins.KEYS, long, strict=True):
         if keys:
             connection.execute(client_bins.pack_sql(table).encode(), {"keys": Jsonb(keys)})
     client_days.build(connection, now)
+    client_packs.build(connection, hours, now)
     return moved
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 
-from core.storage import active_clients, client_days, connection_minutes, hour_totals, latency_packs
+from core.storage import active_clients, client_days, client_packs, connection_minutes, hour_totals, latency_packs
 from core.storage.connections import Database
 from core.storage.fold import recall
 from core.storage.rollups import (
@@ -55,6 +55,7 @@ def verify(
                 if rollup.sketch:
                     found += _compare_client_latency(connection, rollup, lower, upper, limit)
         found += _compare_blocks(connection, limit)
+        found += _compare_client_packs(connection, limit)
         found += _compare_hour_totals(connection, first, last, limit)
         for source in latency_packs.SOURCES.values():
             found += _compare_packs(connection, source, first, last, limit)
@@ -192,6 +193,27 @@ def _compare_hour_totals(
         )
         for row in rows.fetchall()
     ]
+
+
+def _compare_client_packs(connection: psycopg.Connection[Any], limit: int) -> list[Difference]:
+    """The packs of clients, but of days that are due, against the rows that they are made of (compared themselves)."""
+    mark = client_packs.packed_before(connection)
+    if mark.date() == client_days.NEVER:
+        return []
+    rows = f"""
+        {client_packs.DAYS}
+        UNION ALL {client_packs.BLOCKS}
+        UNION ALL {client_packs.HOURS} WHERE bucket >= %(today)s AND bucket < %(mark)s"""
+    due = "NOT EXISTS (SELECT FROM client_pack_due d WHERE d.day >= one.day AND d.day < one.day + one.days)"
+    found = connection.execute(
+        f"""WITH stored AS (SELECT * FROM client_pack one WHERE {due}),
+                 recount AS (SELECT * FROM ({client_packs.packs_sql(rows)}) one WHERE {due})
+            SELECT days, day, event_type_id, measure, length(stored.numbers), length(recount.numbers)
+            FROM stored FULL JOIN recount USING (days, event_type_id, measure, day)
+            WHERE stored.numbers IS DISTINCT FROM recount.numbers ORDER BY 1, 2, 3, 4 LIMIT %(limit)s""".encode(),
+        {"today": client_packs.midnight(mark.date()), "mark": mark, "limit": limit},
+    )
+    return [Difference("client_pack", row[:4], {"bytes": (row[4], row[5])}) for row in found.fetchall()]
 
 
 def _compare_packs(

@@ -94,7 +94,8 @@ def store(database: Database, history: Sequence[Event], sequence: int = 1, deliv
 def forget_built_days(database: Database) -> None:
     """As if no fold had ever built days of clients: for an emptied database."""
     with database.borrow() as connection:
-        connection.execute("DELETE FROM settings_store WHERE name = 'client_days_built_before'")
+        connection.execute("UPDATE settings_store SET value = '\"1999-01-01\"' WHERE name = 'client_days_built_before'")
+        connection.execute("DELETE FROM settings_store WHERE name = 'client_packs_before'")
 
 
 def raw(history: Sequence[Event], zone: str) -> pd.DataFrame:

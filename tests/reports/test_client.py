@@ -64,8 +64,7 @@ def test_it_equals_a_recount_of_the_records(
     folded: list[int], database: Database,
 ) -> None:  # fmt: skip
     clear(database)
-    with database.borrow() as connection:
-        connection.execute("UPDATE settings_store SET value = '\"1999-01-01\"' WHERE name = 'client_days_built_before'")
+    oracle.forget_built_days(database)
     history = [*history, event(oracle.FIRST, CLIENT)]
     oracle.store(database, history)
     for day in folded:

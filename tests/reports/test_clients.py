@@ -54,8 +54,7 @@ def test_it_equals_a_recount_of_the_records(
 ) -> None:  # fmt: skip
     """Whatever is merged, whichever days are closed, and whichever of their records came late."""
     clear(database)
-    with database.borrow() as connection:
-        connection.execute("UPDATE settings_store SET value = '\"1999-01-01\"' WHERE name = 'client_days_built_before'")
+    oracle.forget_built_days(database)
     oracle.store(database, history)
     for day in folded:
         fold(database, oracle.FIRST + timedelta(days=day))
