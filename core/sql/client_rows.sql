@@ -19,17 +19,17 @@ WITH parts AS (
     FROM client_delta WHERE bucket >= %(start)s AND bucket < %(end)s
 ), sums AS (
     SELECT client_no,
-           CASE WHEN 'n' = ANY(%(measures)s) THEN sum(sign * n)::bigint ELSE 0 END AS n,
-           CASE WHEN 'accepted' = ANY(%(measures)s) THEN sum(sign * accepted)::bigint ELSE 0 END AS accepted,
-           CASE WHEN 'duplicate' = ANY(%(measures)s) THEN sum(sign * duplicate)::bigint ELSE 0 END AS duplicate,
-           CASE WHEN 'rejected' = ANY(%(measures)s) THEN sum(sign * rejected)::bigint ELSE 0 END AS rejected,
-           CASE WHEN 'errors' = ANY(%(measures)s) THEN sum(sign * errors)::bigint ELSE 0 END AS errors,
-           CASE WHEN 'unanswered' = ANY(%(measures)s) THEN sum(sign * unanswered)::bigint ELSE 0 END AS unanswered,
-           CASE WHEN 'events_out' = ANY(%(measures)s) THEN sum(sign * events_out)::bigint ELSE 0 END AS events_out,
-           CASE WHEN 'bytes_in' = ANY(%(measures)s) THEN sum(sign * bytes_in)::bigint ELSE 0 END AS bytes_in,
-           CASE WHEN 'bytes_out' = ANY(%(measures)s) THEN sum(sign * bytes_out)::bigint ELSE 0 END AS bytes_out,
-           CASE WHEN 'payload_in' = ANY(%(measures)s) THEN sum(sign * payload_in)::bigint ELSE 0 END AS payload_in,
-           CASE WHEN 'payload_out' = ANY(%(measures)s) THEN sum(sign * payload_out)::bigint ELSE 0 END AS payload_out
+           coalesce(sum(sign * n) FILTER (WHERE 'n' = ANY(%(measures)s)), 0)::bigint AS n,
+           coalesce(sum(sign * accepted) FILTER (WHERE 'accepted' = ANY(%(measures)s)), 0)::bigint AS accepted,
+           coalesce(sum(sign * duplicate) FILTER (WHERE 'duplicate' = ANY(%(measures)s)), 0)::bigint AS duplicate,
+           coalesce(sum(sign * rejected) FILTER (WHERE 'rejected' = ANY(%(measures)s)), 0)::bigint AS rejected,
+           coalesce(sum(sign * errors) FILTER (WHERE 'errors' = ANY(%(measures)s)), 0)::bigint AS errors,
+           coalesce(sum(sign * unanswered) FILTER (WHERE 'unanswered' = ANY(%(measures)s)), 0)::bigint AS unanswered,
+           coalesce(sum(sign * events_out) FILTER (WHERE 'events_out' = ANY(%(measures)s)), 0)::bigint AS events_out,
+           coalesce(sum(sign * bytes_in) FILTER (WHERE 'bytes_in' = ANY(%(measures)s)), 0)::bigint AS bytes_in,
+           coalesce(sum(sign * bytes_out) FILTER (WHERE 'bytes_out' = ANY(%(measures)s)), 0)::bigint AS bytes_out,
+           coalesce(sum(sign * payload_in) FILTER (WHERE 'payload_in' = ANY(%(measures)s)), 0)::bigint AS payload_in,
+           coalesce(sum(sign * payload_out) FILTER (WHERE 'payload_out' = ANY(%(measures)s)), 0)::bigint AS payload_out
     FROM facts
     WHERE %(event_type)s::text IS NULL
        OR event_type_id = (SELECT event_type_id FROM event_types WHERE name = %(event_type)s)
