@@ -5,7 +5,7 @@ Rows and sums go the way of real ones (`rows`, `deltas`, the fold); only the rec
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from core.records import Connection, Delivery
 from core.storage import partitions, rows
-from core.storage.binary_copy import copy_columns
+from core.storage.binary_copy import Numbers, copy_columns
 from core.storage.connections import Database
 from core.storage.deltas import delta_of
 from core.storage.fold import fold
@@ -60,17 +60,19 @@ def fill(database: Database, size: Size, report: Callable[[str], None] = lambda 
     with database.connect(autocommit=True) as connection:
         lookups = Lookups()
         with connection.transaction():
-            lookups.load_fixed(connection)
+            fixed = rows.Fixed.of(lookups.fixed_lists(connection))
             lookups.find_small(connection, "relays", "relay_id", ["relay.example"])
             start = int(first.timestamp() * 1e6)
             lookups.find_clients(connection, names, lambda: dict.fromkeys(names, start))
-        codes: dict[str | None, int] = {None: 0}
-        codes.update(lookups.fixed["error_codes"])
-        known = rows.Names(lookups.clients, {}, lookups.fixed["event_types"], lookups.fixed["outcomes"], codes)
+        numbers = {
+            "clients": np.array([lookups.clients[name] for name in names]),
+            "relays": np.array([lookups.relays["relay.example"]]),
+            "apps": np.zeros(0, dtype=np.int64),
+        }
         for number in range(size.days):
             day = first + number * DAY
             with connection.transaction():
-                _store_day(connection, day, size, shares, names, known, random)
+                _store_day(connection, day, size, shares, names, fixed, numbers, random)
             fold(database, day + DAY + timedelta(minutes=1))
             if number % 10 == 9:
                 report(f"{number + 1} of {size.days} days")
@@ -81,25 +83,25 @@ def fill(database: Database, size: Size, report: Callable[[str], None] = lambda 
 
 def _store_day(
     connection: psycopg.Connection[Any], day: datetime, size: Size, shares: NDArray[np.float64], names: list[str],
-    known: rows.Names, random: np.random.Generator,
+    fixed: rows.Fixed, numbers: Numbers, random: np.random.Generator,
 ) -> None:  # fmt: skip
     columns = _events(day, size, shares, names, random)
     count = len(columns.timestamp)
-    relay = np.ones(max(count, SESSIONS_PER_DAY), dtype=np.int64)
-    raw, metadata, facts = rows.event_rows(columns, relay[:count], known, [None] * count)
-    copy_columns(connection, "traffic_events_raw", raw, metadata)
+    relay = np.zeros(max(count, SESSIONS_PER_DAY), dtype=np.int64)
+    raw, metadata, facts = rows.event_rows(columns, relay[:count], fixed, [None] * count)
+    copy_columns(connection, "traffic_events_raw", raw, metadata, numbers)
     listeners = random.choice(len(names), LISTENERS_PER_DAY)
     times = int(day.timestamp() * 1e6) + random.integers(0, 86_400_000_000, LISTENERS_PER_DAY)
     deliveries = [
         Delivery(at, names[client], client, 40, 60, 30_000, 20, 29_000, 0)
         for at, client in zip(times.tolist(), listeners.tolist(), strict=True)
     ]
-    raw, carried = rows.delivery_rows(deliveries, relay[:LISTENERS_PER_DAY], known)
-    copy_columns(connection, "deliveries_raw", raw)
+    raw, carried = rows.delivery_rows(deliveries, relay[:LISTENERS_PER_DAY], columns.clients)
+    copy_columns(connection, "deliveries_raw", raw, numbers=numbers)
     together = {name: np.concatenate([facts[name], carried[name]]) for name in facts}
     for delta in DELTAS:
         if delta is not SESSION:
-            copy_columns(connection, delta.name, *delta_of(delta, together))
+            copy_columns(connection, delta.name, *delta_of(delta, together), numbers=numbers)
     closed = int(day.timestamp() * 1e6) + random.integers(0, 86_400_000_000, SESSIONS_PER_DAY)
     lasted = (random.lognormal(4, 2, SESSIONS_PER_DAY) * 1e6).astype(np.int64)
     who = random.choice(len(names), SESSIONS_PER_DAY, p=shares)
@@ -107,9 +109,9 @@ def _store_day(
         Connection(place, names[client], "address", end - length, end, 1000, None, 900, 20_000, 12)
         for place, (client, end, length) in enumerate(zip(who.tolist(), closed.tolist(), lasted.tolist(), strict=True))
     ]
-    raw, sessions = rows.connection_rows(connections, relay[:SESSIONS_PER_DAY], known)
-    copy_columns(connection, "connections_raw", raw)
-    copy_columns(connection, SESSION.name, *delta_of(SESSION, sessions))
+    raw, sessions = rows.connection_rows(connections, relay[:SESSIONS_PER_DAY], columns.clients, columns.apps)
+    copy_columns(connection, "connections_raw", raw, numbers=numbers)
+    copy_columns(connection, SESSION.name, *delta_of(SESSION, sessions), numbers=numbers)
 
 
 def _events(
@@ -137,17 +139,16 @@ def _events(
     response = random.lognormal(3, 1, count)
     response[(types == "CLOSE") | (outcome == "unanswered")] = np.nan
     first_event = np.where(is_req & ~np.isnan(response), response / 2, np.nan)
-    ids = np.full(count, None, dtype=object)
-    drawn = random.bytes(32 * int(is_event.sum()))
-    ids[is_event] = [drawn[at : at + 32] for at in range(0, len(drawn), 32)]
+    ids = np.zeros(count, dtype="V32")
+    ids[is_event] = np.frombuffer(random.bytes(32 * int(is_event.sum())), dtype="V32")
     sizes = random.integers(50, 5000, (2, count))
     return rows.EventColumns(
         timestamp=times,
-        clients=names,
+        clients=dict(zip(names, range(len(names)), strict=True)),
         client=client,
-        event_type=types.tolist(),
-        outcome=outcome.tolist(),
-        error_code=code.tolist(),
+        event_type=_coded(types, rows.PLACE_OF_TYPE),
+        outcome=_coded(outcome, rows.PLACE_OF_OUTCOME),
+        error_code=_coded(code, rows.PLACE_OF_ERROR),
         response_time_ms=response,
         first_event_ms=first_event,
         integers={
@@ -159,9 +160,15 @@ def _events(
             "connection": client,
         },
         kind=np.where(is_event, KINDS[random.choice(len(KINDS), count)], -1),
-        event_id=ids.tolist(),
-        app=[None] * count,
+        event_id=ids,
+        has_id=is_event,
+        apps={},
+        app=np.full(count, -1),
     )
+
+
+def _coded(values: NDArray[Any], places: Mapping[Any, int]) -> NDArray[np.int64]:
+    return np.array([places[value] for value in values.tolist()], dtype=np.int64)
 
 
 def _minutes(connection: psycopg.Connection[Any], first: datetime, size: Size) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,10 @@ Facts = Mapping[str, NDArray[Any]]
 ARRAY_OF_SMALLINT = b"\0\0\0\1" + b"\0\0\0\0" + b"\0\0\0\x15"
 """One dimension, no nulls, elements of type 21: how the binary form of a smallint[] begins."""
 LOWER_BOUND = b"\0\0\0\1"
+ELEMENT = np.dtype([("length", ">i4"), ("value", ">i2")])
+
+NAMES_OF = {"client_no": "clients", "relay_id": "relays", "app_id": "apps"}
+"""Which list of names a column's values are places in."""
 
 
 def delta_of(delta: Delta, facts: Facts) -> tuple[list[Column], Payloads | None]:
@@ -34,7 +37,8 @@ def delta_of(delta: Delta, facts: Facts) -> tuple[list[Column], Payloads | None]
     first = order[starts]
     result = [Column(delta.grain.column, delta.grain.sql_type, bucket[first] * (delta.grain.seconds * 1_000_000))]
     result += [
-        Column(name, delta.sql_type(name), values[first]) for name, values in zip(delta.keys, keys[1:], strict=True)
+        Column(name, delta.sql_type(name), values[first], names=NAMES_OF.get(name))
+        for name, values in zip(delta.keys, keys[1:], strict=True)
     ]
     for name in delta.measures:
         sums = np.add.reduceat(column(name)[order], starts) if len(starts) else column(name)
@@ -44,7 +48,7 @@ def delta_of(delta: Delta, facts: Facts) -> tuple[list[Column], Payloads | None]
     times = facts["timestamp"][order]
     result.append(Column("first_at", "timestamptz", np.minimum.reduceat(times, starts) if len(starts) else times))
     result.append(Column("last_at", "timestamptz", np.maximum.reduceat(times, starts) if len(starts) else times))
-    return result, Payloads("bins", _bins(column("bin")[order], column("rt_n")[order] != 0, starts))
+    return result, _bins(column("bin")[order], column("rt_n")[order] != 0, starts)
 
 
 def group(keys: Sequence[NDArray[Any]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -65,33 +69,36 @@ def group(keys: Sequence[NDArray[Any]]) -> tuple[NDArray[np.int64], NDArray[np.i
             room = count
         room *= span
         code = code * span + (key.astype(np.int64) - low)
-    order = np.argsort(code, kind="stable")
+    order = _sorted(code, room)
     ordered = code[order]
     starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
     return order, starts
 
 
-def _bins(bins: NDArray[np.int64], answered: NDArray[np.bool_], starts: NDArray[np.int64]) -> list[bytes | None]:
-    """For each group of rows the bins of the answered ones, as a binary smallint[]; None where there are none."""
-    elements = np.empty(int(answered.sum()), dtype=[("length", ">i4"), ("value", ">i2")])
+def _sorted(code: NDArray[np.int64], room: int) -> NDArray[np.int64]:
+    """The stable order of codes below `room`: NumPy sorts 16 bits by radix, several times as fast as wider integers."""
+    if room > 2**32:
+        return np.argsort(code, kind="stable")
+    order = np.argsort((code & 0xFFFF).astype(np.uint16), kind="stable")
+    if room <= 2**16:
+        return order
+    higher = np.argsort((code[order] >> 16).astype(np.uint16), kind="stable")
+    return order[higher]
+
+
+def _bins(bins: NDArray[np.int64], answered: NDArray[np.bool_], starts: NDArray[np.int64]) -> Payloads:
+    """For each group of rows the bins of the answered ones, as a binary smallint[]; NULL where there are none."""
+    elements = np.empty(int(answered.sum()), dtype=ELEMENT)
     elements["length"] = 2
     elements["value"] = bins[answered]
-    data = elements.tobytes()
-    before = np.concatenate(([0], np.cumsum(answered)))
-    edges = (before[np.append(starts, len(answered))] * elements.dtype.itemsize).tolist()
-    heads: dict[int, bytes] = {}
-    found: list[bytes | None] = []
-    for start, end in pairwise(edges):
-        size = end - start
-        if size == 0:
-            found.append(None)
-            continue
-        head = heads.get(size)
-        if head is None:
-            count = size // elements.dtype.itemsize
-            head = heads[size] = ARRAY_OF_SMALLINT + count.to_bytes(4, "big") + LOWER_BOUND
-        found.append(head + data[start:end])
-    return found
+    if len(starts) == 0:
+        return Payloads("bins", elements, np.zeros(0, dtype=np.int64), _head)
+    counts = np.add.reduceat(answered.astype(np.int64), starts)
+    return Payloads("bins", elements, np.where(counts == 0, -1, counts), _head)
+
+
+def _head(count: int) -> bytes:
+    return ARRAY_OF_SMALLINT + count.to_bytes(4, "big") + LOWER_BOUND
 
 
 def _taken(delta: Delta, facts: Facts) -> NDArray[np.int64] | None:

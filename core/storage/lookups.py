@@ -36,16 +36,15 @@ class Lookups:
         self.relays: dict[str, int] = {}
         self.apps: dict[str, int] = {}
         self.identities: dict[int, str] = {}
-        self.fixed: dict[str, dict[str, int]] = {}
 
-    def load_fixed(self, connection: psycopg.Connection[Any]) -> None:
-        """Read the fixed lists once."""
-        if not self.fixed:
-            self.fixed = {
-                table: dict(connection.execute(sql.SQL("SELECT name, {} FROM {}").format(
-                    sql.Identifier(column), sql.Identifier(table))).fetchall())
-                for table, column in FIXED.items()
-            }  # fmt: skip
+    @staticmethod
+    def fixed_lists(connection: psycopg.Connection[Any]) -> dict[str, dict[str, int]]:
+        """The fixed lists, which never change while a program runs: table → name → number."""
+        return {
+            table: dict(connection.execute(sql.SQL("SELECT name, {} FROM {}").format(
+                sql.Identifier(column), sql.Identifier(table))).fetchall())
+            for table, column in FIXED.items()
+        }  # fmt: skip
 
     def find_small(self, connection: psycopg.Connection[Any], table: str, column: str, names: Iterable[str]) -> None:
         """Learn the numbers of relays or apps, numbering new ones."""
@@ -85,7 +84,7 @@ class Lookups:
         """
         if len(self.clients) > MOST_CACHED:
             self.clients.clear()
-        missing = sorted(name for name in names if name not in self.clients)
+        missing = sorted(set(names).difference(self.clients))
         if not missing:
             return
         select = "SELECT client_id, client_no FROM clients WHERE client_id = ANY(%s)"

@@ -1,0 +1,140 @@
+"""What a write can do before it meets the database: cleaning, columns, sums, and rows encoded for COPY.
+
+Relays, clients and apps are places in lists of names here; their numbers are put in when the rows are sent. So the next
+write can be prepared while one is stored, and one that failed can be stored again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, TypeVar
+
+import numpy as np
+
+from core.records import Batch, Connection, Delivery, Event, Sample
+from core.storage import cleaning, partitions, rows
+from core.storage.binary_copy import Encoded, encoded
+from core.storage.cleaning import Quarantine
+from core.storage.deltas import delta_of
+from core.storage.ledger import Key
+from core.storage.rollups import DELTAS, SESSION
+
+Record = TypeVar("Record", Event, Delivery, Connection, Sample)
+
+LATER = 2**62
+"""Microseconds: later than any record."""
+
+
+@dataclass
+class Prepared:
+    """Batches ready to be stored. `places` are those of the names in the tables, by list of names."""
+
+    batches: Mapping[Key, Batch]
+    tables: list[Encoded] = field(default_factory=list)
+    relays: rows.Places = field(default_factory=rows.places)
+    apps: rows.Places = field(default_factory=rows.places)
+    clients: rows.Places = field(default_factory=rows.places)
+    seen: list[tuple[rows.Array, rows.Array]] = field(default_factory=list)  # places of clients, their times
+    identities: dict[str, str] = field(default_factory=dict)
+    sample_times: list[int] = field(default_factory=list)
+    days: set[date] = field(default_factory=set)
+    quarantines: dict[Key, Quarantine] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def first_seen(self) -> dict[str, int]:
+        """First time of every client in these records, in microseconds."""
+        first = np.full(len(self.clients), LATER, dtype=np.int64)
+        for places, times in self.seen:
+            np.minimum.at(first, places, times)
+        return dict(zip(self.clients, first.tolist(), strict=True))
+
+
+@dataclass
+class _Work:
+    """The records of the batches, cleaned, and the relay of each."""
+
+    events: list[Event] = field(default_factory=list)
+    columns: rows.EventColumns | None = None
+    metadata: list[bytes | None] = field(default_factory=list)
+    deliveries: list[Delivery] = field(default_factory=list)
+    connections: list[Connection] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)
+    relays: dict[str, list[tuple[str, int]]] = field(default_factory=dict)  # record type → [(relay, how many)]
+    quarantines: dict[Key, Quarantine] = field(default_factory=dict)
+
+
+def prepare(batches: Mapping[Key, Batch], fixed: rows.Fixed) -> Prepared:
+    """Clean and encode batches. Needs no database; what cannot be stored is left out and counted."""
+    work = _cleaned(batches)
+    counts = {name: len(getattr(work, name)) for name in ("events", "deliveries", "connections", "samples")}
+    prepared = Prepared(batches, quarantines=work.quarantines, counts=counts)
+
+    def relays(records: str) -> rows.Array:
+        each = np.array([prepared.relays[relay] for relay, _ in work.relays[records]], dtype=np.int64)
+        return np.repeat(each, [count for _, count in work.relays[records]])
+
+    facts = []
+    if work.columns is not None:
+        prepared.clients, prepared.apps = work.columns.clients, work.columns.apps
+        prepared.days = partitions.days_with(work.columns.timestamp, partitions.ADOPT_ROWS)
+        columns, metadata, of_events = rows.event_rows(work.columns, relays("events"), fixed, work.metadata)
+        prepared.tables.append(encoded("traffic_events_raw", columns, metadata))
+        facts.append(of_events)
+    if work.deliveries:
+        columns, of_deliveries = rows.delivery_rows(work.deliveries, relays("deliveries"), prepared.clients)
+        prepared.tables.append(encoded("deliveries_raw", columns))
+        facts.append(of_deliveries)
+    prepared.seen = [(part["client_no"], part["timestamp"]) for part in facts]
+    if work.connections:
+        columns, sessions = rows.connection_rows(
+            work.connections, relays("connections"), prepared.clients, prepared.apps
+        )
+        prepared.tables.append(encoded("connections_raw", columns))
+        prepared.tables.append(encoded(SESSION.name, *delta_of(SESSION, sessions)))
+        earlier = np.array([min(one.opened_at, one.closed_at) for one in work.connections], dtype=np.int64)
+        prepared.seen.append((sessions["client_no"], earlier))
+        prepared.identities = {one.client: one.identity for one in work.connections}
+    if work.samples:
+        prepared.tables.append(encoded("connection_metrics_raw", rows.sample_rows(work.samples, relays("samples"))))
+        prepared.sample_times = [sample.timestamp for sample in work.samples]
+    if facts:
+        together = {name: np.concatenate([part[name] for part in facts]) for name in facts[0]}
+        prepared.tables += [encoded(delta.name, *delta_of(delta, together)) for delta in DELTAS if delta is not SESSION]
+    return prepared
+
+
+def _cleaned(batches: Mapping[Key, Batch]) -> _Work:
+    work = _Work(quarantines={key: Quarantine() for key in batches})
+    columns = rows.transpose([event for batch in batches.values() for event in batch.events])
+    for key, batch in batches.items():
+        quarantine = work.quarantines[key]
+        relay = cleaning.printable(batch.relay)[: cleaning.LONGEST_APP] or "unknown"
+
+        def take(
+            name: str, into: list[Record], records: Iterable[Record], clean: Callable[[Record], Any] | None,
+            quarantine: Quarantine = quarantine, relay: str = relay,
+        ) -> None:  # fmt: skip
+            kept = list(records) if clean is None else cleaning.clean_records(records, clean, quarantine)
+            into.extend(kept)
+            work.relays.setdefault(name, []).append((relay, len(kept)))
+
+        take("events", work.events, batch.events, cleaning.clean_event if columns is None else None)
+        take("deliveries", work.deliveries, batch.deliveries, cleaning.clean_delivery)
+        take("connections", work.connections, batch.connections, cleaning.clean_connection)
+        take("samples", work.samples, batch.samples, cleaning.clean_sample)
+        newest = work.events[len(work.events) - work.relays["events"][-1][1] :]
+        encoded_metadata, failed = cleaning.encode_all_metadata([event.metadata for event in newest])
+        work.metadata.extend(encoded_metadata)
+        for place in failed:
+            quarantine.add(newest[place], "metadata cannot be stored", refused=False)
+    if work.events:
+        work.columns = columns or rows.transpose(work.events)
+        if work.columns is None:
+            raise AssertionError("an event was cleaned and still cannot be stored")
+    return work
+
+
+def by_key(batches: Sequence[Batch]) -> dict[Key, Batch]:
+    return {(batch.source, batch.sequence): batch for batch in batches}
