@@ -1,18 +1,19 @@
-"""How fast the writer stores events, beside a plain binary COPY of the same rows into a table like it.
+"""How fast the ingest worker's path stores events, beside a plain binary COPY of the same rows into a table like it.
 
-Interleaved: in every round one batch goes through the writer and the same rows through COPY, so that both meet the
-same machine. One fold of all rounds runs at the end.
+Interleaved: every round sends some groups of events through the writer (the next group is prepared while one is stored,
+as `ingest.writer` does), then the same rows through COPY, pre-encoded, and through psycopg's `write_row`, a transaction
+per group each. Then groups are written for a while with the fold running beside, every ten seconds, as in `ingest`.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import statistics
-import tempfile
+import threading
 import time
+from collections.abc import Iterable, Sequence
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,15 +21,19 @@ from typing import Any
 import numpy as np
 import psycopg
 
+from benchmarks.servers import database, machine, server
 from core.records import EVENT_TYPES, Batch, Event
 from core.storage import partitions
+from core.storage.ahead import ahead
 from core.storage.connections import Database
-from core.storage.embedded import EmbeddedServer
 from core.storage.fold import fold
 from core.storage.migrate import migrate
 from core.storage.rollups import ROLLUPS
 from core.storage.writer import BatchWriter
+from ingest.upkeep import FOLD_SECONDS
 
+SIZES = (10_000, 50_000)
+EVENTS_PER_ROUND = 200_000
 RESULTS = Path(__file__).parent / "results"
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 CLIENTS = 50_000
@@ -72,95 +77,189 @@ def made(size: int, sequence: int, random: np.random.Generator) -> Batch:
     return Batch("benchmark", sequence, "relay.example", events, [], [], [])
 
 
-def copy_out(connection: psycopg.Connection[Any], after: int) -> list[bytes]:
-    """The rows stored with an id above `after`, as a client would send them to COPY."""
-    statement = f"COPY (SELECT * FROM traffic_events_raw WHERE id > {int(after)}) TO STDOUT (FORMAT BINARY)"
-    with connection.cursor().copy(statement.encode()) as copy:
-        return [bytes(piece) for piece in copy]
+PIECE = 256 * 1024
+COLUMN_TYPES = """SELECT attname, format_type(atttypid, NULL) FROM pg_attribute
+                  WHERE attrelid = 'plain_raw'::regclass AND attnum > 0 ORDER BY attnum"""
 
 
-def timed_copy(connection: psycopg.Connection[Any], pieces: list[bytes]) -> float:
-    data, step = b"".join(pieces), 256 * 1024
+def stored(writer: BatchWriter, groups: Iterable[Batch]) -> float:
+    """Seconds for groups of one batch each through the writer."""
     started = time.perf_counter()
-    with connection.transaction(), connection.cursor().copy("COPY plain_raw FROM STDIN (FORMAT BINARY)") as copy:
-        for place in range(0, len(data), step):
-            copy.write(data[place : place + step])
+    with closing(ahead(groups, lambda batch: writer.prepare([batch]))) as prepared_groups:
+        for _, prepared in prepared_groups:
+            writer.store(prepared.result())
     return time.perf_counter() - started
 
 
-def prepare(connection: psycopg.Connection[Any]) -> None:
-    """A twin of the raw table with its indexes, without its partitions, for the plain COPY."""
-    connection.execute("CREATE TABLE plain_raw (LIKE traffic_events_raw INCLUDING ALL)")
+def encoded_rows(connection: psycopg.Connection[Any], after: int, size: int) -> list[bytes]:
+    """What was stored with an id above `after`, by groups of `size`, as a client would send it to COPY."""
+    found = []
+    for start in range(after, newest(connection), size):
+        statement = f"""COPY (SELECT * FROM traffic_events_raw WHERE id > {start} AND id <= {start + size} ORDER BY id)
+                        TO STDOUT (FORMAT BINARY)"""
+        with connection.cursor().copy(statement.encode()) as copy:
+            found.append(b"".join(bytes(piece) for piece in copy))
+    return found
 
 
-def measure(database: Database, size: int, rounds: int) -> dict[str, Any]:
-    random = np.random.default_rng(1)
-    written, copied = [], []
-    with database.connect(autocommit=True) as connection, BatchWriter(database) as writer:
-        migrate(database)
-        partitions.ensure(database, NOON)
-        prepare(connection)
-        newest = 0
-        for sequence in range(rounds + 1):
-            batch = made(size, sequence, random)
-            started = time.perf_counter()
-            writer.write([batch])
-            seconds = time.perf_counter() - started
-            pieces = copy_out(connection, newest)
-            row = connection.execute("SELECT max(id) FROM traffic_events_raw").fetchone()
-            newest = row[0] if row else 0
-            plain = timed_copy(connection, pieces)
-            if sequence == 0:  # numbers the clients and warms caches
-                fold(database, NOON)
-            else:
-                written.append(seconds)
-                copied.append(plain)
-        stored = CLIENTS + size * rounds
-        started = time.perf_counter()
-        fold(database, NOON)
-        folding = time.perf_counter() - started
-        bytes_per_event = {
-            name: round(relation_size(connection, name) / stored, 1)
-            for name in ("plain_raw", *(rollup.name for rollup in ROLLUPS))
-        }
-    total = sum(written)
-    return {
-        "batch_rows": size,
-        "rounds": rounds,
-        "writer_rows_per_second": round(size * rounds / total),
-        "copy_rows_per_second": round(size * rounds / sum(copied)),
-        "ratio_commit": round(statistics.median(b / a for a, b in zip(written, copied, strict=True)), 3),
-        "ratio_with_fold": round(sum(copied) / (total + folding), 3),
-        "bytes_per_event_after_one_fold": bytes_per_event,
-    }
+def copied(connection: psycopg.Connection[Any], groups: Sequence[bytes]) -> float:
+    """Seconds for pre-encoded groups."""
+    started = time.perf_counter()
+    for data in groups:
+        with connection.transaction(), connection.cursor().copy("COPY plain_raw FROM STDIN (FORMAT BINARY)") as copy:
+            for place in range(0, len(data), PIECE):
+                copy.write(data[place : place + PIECE])
+    return time.perf_counter() - started
 
 
-def relation_size(connection: psycopg.Connection[Any], name: str) -> int:
-    row = connection.execute("SELECT pg_total_relation_size(%s::regclass)", [name]).fetchone()
+def written_by_row(connection: psycopg.Connection[Any], after: int, size: int) -> float:
+    """Seconds for the same rows as Python values, given to psycopg one by one."""
+    types = [kind for _, kind in connection.execute(COLUMN_TYPES).fetchall()]
+    groups = [
+        connection.execute(
+            "SELECT * FROM traffic_events_raw WHERE id > %s AND id <= %s ORDER BY id", [start, start + size]
+        ).fetchall()
+        for start in range(after, newest(connection), size)
+    ]
+    started = time.perf_counter()
+    for rows in groups:
+        with connection.transaction(), connection.cursor().copy("COPY plain_raw FROM STDIN (FORMAT BINARY)") as copy:
+            copy.set_types(types)
+            for row in rows:
+                copy.write_row(row)
+    return time.perf_counter() - started
+
+
+def newest(connection: psycopg.Connection[Any]) -> int:
+    row = connection.execute("SELECT coalesce(max(id), 0) FROM traffic_events_raw").fetchone()
     return int(row[0]) if row else 0
 
 
-def machine() -> dict[str, Any]:
-    return {"cpu_count": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
+def commit_path(
+    opened: Database, writer: BatchWriter, size: int, rounds: int, sequence: int, random: np.random.Generator
+) -> tuple[dict[str, Any], int]:
+    """The writer and both kinds of COPY in turn; also returns the next sequence."""
+    groups = EVENTS_PER_ROUND // size
+    seconds: dict[str, list[float]] = {"writer": [], "copy": [], "write_row": []}
+    with opened.connect(autocommit=True) as connection:
+        for _ in range(rounds):
+            batches = [made(size, sequence + place, random) for place in range(groups)]
+            sequence += groups
+            before = newest(connection)
+            seconds["writer"].append(stored(writer, batches))
+            seconds["copy"].append(copied(connection, encoded_rows(connection, before, size)))
+            seconds["write_row"].append(written_by_row(connection, before, size))
+            connection.execute("TRUNCATE plain_raw")
+            fold(opened, NOON)
+    return {
+        "group_events": size,
+        "rounds": rounds,
+        "events_per_round": EVENTS_PER_ROUND,
+        **{
+            f"{name}_rows_per_second": round(EVENTS_PER_ROUND / statistics.median(each))
+            for name, each in seconds.items()
+        },
+        "ratio_to_copy": ratio(seconds["copy"], seconds["writer"]),
+        "ratio_to_write_row": ratio(seconds["write_row"], seconds["writer"]),
+    }, sequence
+
+
+def ratio(baseline: Sequence[float], measured: Sequence[float]) -> float:
+    return round(statistics.median(a / b for a, b in zip(baseline, measured, strict=True)), 3)
+
+
+def sustained(
+    opened: Database, writer: BatchWriter, size: int, seconds: float, sequence: int, random: np.random.Generator
+) -> dict[str, Any]:
+    """Groups for as long as told, folds beside them and one at the end, all in the time that counts; COPY before and
+    after. The events are used several times over, each time as new batches."""
+    pool = [made(size, sequence + place, random) for place in range(EVENTS_PER_ROUND // size)]
+    folds: list[float] = []
+    ended = threading.Event()
+
+    def folding() -> None:
+        while not ended.wait(FOLD_SECONDS):
+            started = time.perf_counter()
+            fold(opened, NOON)
+            folds.append(time.perf_counter() - started)
+
+    with opened.connect(autocommit=True) as connection:
+        before = newest(connection)
+        stored(writer, pool)
+        rows = encoded_rows(connection, before, size)
+        plain = [copied(connection, rows) for _ in range(3)]
+        fold(opened, NOON)
+        thread = threading.Thread(target=folding)
+        groups = 0
+
+        def fed() -> Iterable[Batch]:
+            nonlocal groups
+            until = time.perf_counter() + seconds
+            while time.perf_counter() < until:
+                again = pool[groups % len(pool)]
+                groups += 1
+                yield Batch("sustained", groups, again.relay, again.events, [], [], [])
+
+        started = time.perf_counter()
+        thread.start()
+        stored(writer, fed())
+        ended.set()
+        thread.join()
+        fold(opened, NOON)
+        total = time.perf_counter() - started
+        connection.execute("TRUNCATE plain_raw")
+        plain += [copied(connection, rows) for _ in range(3)]
+    rate = size * groups / total
+    return {
+        "group_events": size,
+        "events": size * groups,
+        "seconds": round(total, 1),
+        "fold_every_seconds": FOLD_SECONDS,
+        "fold_seconds": [round(each, 2) for each in folds],
+        "rows_per_second": round(rate),
+        "ratio_to_copy": round(rate * statistics.median(plain) / EVENTS_PER_ROUND, 3),
+    }
+
+
+def measure(opened: Database, rounds: int, seconds: float) -> dict[str, Any]:
+    random = np.random.default_rng(1)
+    with opened.connect(autocommit=True) as connection, BatchWriter(opened) as writer:
+        migrate(opened)
+        partitions.ensure(opened, NOON)
+        # A twin of the raw table with its indexes, without its partitions, for the plain COPY.
+        connection.execute("CREATE TABLE plain_raw (LIKE traffic_events_raw INCLUDING ALL)")
+        writer.write([made(0, 0, random)])  # numbers the clients
+        fold(opened, NOON)
+        sequence, commit = 1, []
+        for size in SIZES:
+            found, sequence = commit_path(opened, writer, size, rounds, sequence, random)
+            commit.append(found)
+        result = {"commit_path": commit, "sustained": sustained(opened, writer, 20_000, seconds, sequence, random)}
+        rows = newest(connection)
+        result["bytes_per_event"] = {
+            name: round(relation_size(connection, name) / rows, 1)
+            for name in ("traffic_events_raw", *(rollup.name for rollup in ROLLUPS))
+        }
+    return result
+
+
+def relation_size(connection: psycopg.Connection[Any], name: str) -> int:
+    row = connection.execute(
+        """SELECT sum(pg_total_relation_size(relid)) FROM pg_partition_tree(%s::regclass)""", [name]
+    ).fetchone()
+    return int(row[0] or 0) if row else 0
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--size", type=int, default=10_000, help="Events of a batch.")
-    parser.add_argument("--rounds", type=int, default=20, help="Measured batches.")
+    parser.add_argument("--rounds", type=int, default=7, help="Rounds per size of group.")
+    parser.add_argument("--seconds", type=float, default=30, help="How long to write with the fold running beside.")
     parser.add_argument("--keep", default="ingest", help="Name of the result file.")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="relay-analytics-bench-") as place:
-        server = EmbeddedServer(Path(place) / "postgres")
-        server.ensure(60)
-        try:
-            with psycopg.connect(server.dsn("postgres"), autocommit=True) as connection:
-                connection.execute("CREATE DATABASE bench TEMPLATE template0")
-                version = connection.info.server_version
-            with Database(server.dsn("bench")) as database:
-                result = measure(database, given.size, given.rounds)
-        finally:
-            server.stop()
+    with server() as running, database(running, "bench") as (opened, _):
+        with opened.connect() as connection:
+            version = connection.info.server_version
+        result = measure(opened, given.rounds, given.seconds)
     result |= {"postgresql": version, **machine()}
     text = json.dumps(result, indent=2) + "\n"
     RESULTS.mkdir(exist_ok=True)

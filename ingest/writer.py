@@ -9,7 +9,10 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import closing
+from itertools import chain, islice
 from pathlib import Path
 
 import psycopg
@@ -18,8 +21,10 @@ import structlog
 from core.exceptions import DatabaseUnavailableError, MigrationError
 from core.records import Batch, encode_batch
 from core.settings import Settings
+from core.storage.ahead import ahead
 from core.storage.database import Database, open_database
 from core.storage.migrate import migrate
+from core.storage.prepared import Prepared
 from core.storage.writer import BatchWriter
 from ingest.spool import SUFFIX, Spool, spool_directory
 from ingest.upkeep import Upkeep
@@ -27,10 +32,18 @@ from ingest.upkeep import Upkeep
 log = structlog.get_logger()
 
 POLL_SECONDS = 0.05
-BATCHES_AT_ONCE = 20
+READ_AT_ONCE = 4
+"""Batches taken from a spool at a time, so that reading alternates with storing."""
+GROUP_EVENTS = 20_000
+GROUP_BATCHES = 200
+"""How much goes into one transaction: what it costs beside its rows no longer counts, and its memory stays small."""
+GROUPS_AT_ONCE = 25
+"""Groups of a step: the next one is prepared while one is stored."""
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 5.0
 DRAIN_SECONDS = 10.0
+
+Group = list[tuple[Spool, Batch]]
 
 REFUSED = (psycopg.DataError, psycopg.IntegrityError, ValueError, TypeError, LookupError, ArithmeticError)
 """What says that the batch is at fault, and not the database."""
@@ -65,13 +78,22 @@ class Writer:
 
         Raises DatabaseUnavailableError, MigrationError, or psycopg's error when the database cannot store it now.
         """
-        found = [(spool, batch) for spool in self._open_spools() for batch in self._read(spool)]
-        if not found:
+        groups = islice(self._groups(), GROUPS_AT_ONCE)
+        first = next(groups, None)
+        if first is None:
             return 0
-        self._store(found)
-        for spool, batch in {id(spool): (spool, batch) for spool, batch in found}.values():
-            spool.acknowledge(batch.sequence)  # the last one of each spool: they come in order
-        return len(found)
+        writer, stored = self._connected(), 0
+
+        def prepare(group: Group) -> Prepared:
+            return writer.prepare([batch for _, batch in group])
+
+        with closing(ahead(chain([first], groups), prepare)) as prepared_groups:
+            for group, prepared in prepared_groups:
+                self._store(writer, group, prepared)
+                for spool, batch in {id(spool): (spool, batch) for spool, batch in group}.values():
+                    spool.acknowledge(batch.sequence)  # the last one of each spool: they come in order
+                stored += len(group)
+        return stored
 
     def run(self, stop: threading.Event) -> None:
         """Stores until told to stop, and then what is left, for as long as the database takes it."""
@@ -138,23 +160,42 @@ class Writer:
             spools.append(known[1])
         return spools
 
-    def _read(self, spool: Spool) -> list[Batch]:
+    def _groups(self) -> Iterator[Group]:
+        """What the spools hold, in groups for one transaction each. Read as it is asked for; acknowledges nothing."""
+        spools = dict.fromkeys(self._open_spools(), 0)  # with the last sequence that was read
+        group: Group = []
+        events = 0
+        while spools:
+            for spool, after in list(spools.items()):
+                batches = self._read(spool, after)
+                if not batches:
+                    spools.pop(spool)
+                    continue
+                spools[spool] = batches[-1].sequence
+                group += [(spool, batch) for batch in batches]
+                events += sum(len(batch.events) for batch in batches)
+                if events >= GROUP_EVENTS or len(group) >= GROUP_BATCHES:
+                    yield group
+                    group, events = [], 0
+        if group:
+            yield group
+
+    def _read(self, spool: Spool, after: int) -> list[Batch]:
         try:
-            return spool.read(limit=BATCHES_AT_ONCE)
+            return spool.read(after, READ_AT_ONCE)
         except sqlite3.DatabaseError as error:
             log.error("A spool cannot be read", spool=str(spool.path), error=str(error))
             self._spools.pop(spool.path)
             spool.close()
             return []
 
-    def _store(self, found: Sequence[tuple[Spool, Batch]]) -> None:
-        writer = self._connected()
+    def _store(self, writer: BatchWriter, group: Group, prepared: Future[Prepared]) -> None:
         try:
-            writer.write([batch for _, batch in found])
+            writer.store(prepared.result())
             return
         except REFUSED as error:
             log.warning("The database refuses batches; each is tried alone", error=str(error))
-        for _, batch in found:
+        for _, batch in group:
             try:
                 writer.write([batch])
             except REFUSED as error:

@@ -212,7 +212,7 @@ def _interleaved(tuples: NDArray[Any], tails: Tails) -> Iterator[bytes]:
     lengths = np.unique(counts).tolist()
     if len(lengths) * FEW_ROWS > len(counts):
         fixed, data = tuples.tobytes(), items.tobytes()
-        parts = []
+        parts: list[bytes] = []
         for index, (start, count) in enumerate(zip((starts * item).tolist(), counts.tolist(), strict=True)):
             parts += fixed[index * size : (index + 1) * size], head_of(count), data[start : start + count * item]
         yield b"".join(parts)
