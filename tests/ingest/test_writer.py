@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import psycopg
 import pytest
@@ -19,6 +20,8 @@ from core.exceptions import DatabaseUnavailableError
 from core.records import Batch, Event
 from core.settings import ROOT, Settings
 from core.storage.database import Database
+from core.storage.verify import verify
+from core.storage.writer import BatchWriter, WriteResult
 from ingest.spool import Spool, spool_path
 from ingest.writer import Writer
 from tests.ingest.conftest import MakeSettings
@@ -160,3 +163,93 @@ def test_a_writer_killed_again_and_again_loses_and_doubles_nothing(
     writer.close()
     assert spool.is_empty()
     assert stored(database) == total
+
+
+@pytest.fixture
+def groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Groups of four small batches, so that a few batches are several groups."""
+    monkeypatch.setattr("ingest.writer.GROUP_BATCHES", 4)
+
+
+def acknowledged(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The sequences that are acknowledged from now on."""
+    seen: list[int] = []
+    acknowledge = Spool.acknowledge
+
+    def noted(spool: Spool, up_to: int) -> None:
+        seen.append(up_to)
+        acknowledge(spool, up_to)
+
+    monkeypatch.setattr(Spool, "acknowledge", noted)
+    return seen
+
+
+@pytest.mark.usefixtures("groups")
+def test_groups_are_stored_and_acknowledged_in_order(
+    settings: Settings, database: Database, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append(spool, 14)
+    seen = acknowledged(monkeypatch)
+    writer = Writer(settings, lambda _: database)
+    assert writer.step() == 14
+    assert writer.step() == 0
+    writer.close()
+    assert seen == [4, 8, 12, 14]
+    assert stored(database) == 140
+    assert spool.is_empty()
+
+
+@pytest.mark.usefixtures("groups")
+def test_a_refused_batch_among_groups_goes_into_quarantine_alone(
+    settings: Settings, database: Database, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append(spool, 5)
+    spool.append(Batch("tap", 0, "relay", [Event(NOW, "eve", "EVENT", "ok", kind=666)], [], [], []))
+    append(spool, 6)
+    with database.borrow() as connection:
+        connection.execute("ALTER TABLE traffic_events_raw ADD CONSTRAINT no_evil CHECK (kind <> 666)")
+    seen = acknowledged(monkeypatch)
+    writer = Writer(settings, lambda _: database)
+    assert writer.step() == 12
+    writer.close()
+    assert seen == [4, 8, 12]
+    assert stored(database) == 110
+    assert [path.name for path in settings.data_dir.glob("*/quarantine/*")] == ["tap-6.batch"]
+    assert verify(database) == []
+
+
+@pytest.mark.usefixtures("groups")
+def test_an_outage_between_groups_keeps_the_rest_in_the_spool(
+    settings: Settings, database: Database, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append(spool, 10)
+    writer = Writer(settings, lambda _: database)
+    store = BatchWriter.store
+    left = [True, False]
+
+    def failing(batches: BatchWriter, *arguments: Any) -> WriteResult:
+        if left and not left.pop(0):
+            raise DatabaseUnavailableError
+        return store(batches, *arguments)
+
+    monkeypatch.setattr(BatchWriter, "store", failing)
+    with pytest.raises(DatabaseUnavailableError):
+        writer.step()
+    assert [batch.sequence for batch in spool.read()] == [5, 6, 7, 8, 9, 10]
+    assert stored(database) == 40
+    assert writer.step() == 6
+    writer.close()
+    assert stored(database) == 100
+    assert verify(database) == []
+
+
+@pytest.mark.usefixtures("groups")
+def test_groups_with_batches_that_were_stored_before(settings: Settings, database: Database, spool: Spool) -> None:
+    append(spool, 10)
+    with BatchWriter(database) as other:  # as after a crash between commit and acknowledgement
+        other.write([batch for batch in spool.read() if batch.sequence in {1, 6, 7}])
+    writer = Writer(settings, lambda _: database)
+    assert writer.step() == 10
+    writer.close()
+    assert stored(database) == 100
+    assert verify(database) == []

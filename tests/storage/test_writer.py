@@ -18,6 +18,10 @@ from core.storage.writer import BatchWriter
 from tests.support.records import NOON, batch, event, micros, sample
 
 
+def connection(client: str) -> Connection:
+    return Connection(7, client, "address", micros(NOON), micros(NOON) + 5_000_000)
+
+
 def rows_of(database: Database, columns: str = "*", table: str = "traffic_events") -> list[tuple[object, ...]]:
     with database.borrow() as connection:
         return connection.execute(f"SELECT {columns} FROM {table} ORDER BY 1".encode()).fetchall()
@@ -97,6 +101,40 @@ def test_two_writers_with_the_same_batches_store_each_once(database: Database) -
     assert len(rows_of(database)) == 800
     numbers = [number for (number,) in rows_of(database, "client_no", "clients")]
     assert numbers == list(range(50)), "client numbers are dense"
+    assert verify(database) == []
+
+
+def test_a_prepared_group_is_stored_without_what_was_stored_meanwhile(any_database: Database) -> None:
+    group = [
+        batch([event(client=f"client {n}", app="Damus")], connections=[connection(f"guest {n}")], sequence=n)
+        for n in range(1, 4)
+    ]
+    with BatchWriter(any_database) as writer, BatchWriter(any_database) as other:
+        prepared = writer.prepare(group)
+        other.write([group[1]])
+        result = writer.store(prepared)
+        again = writer.store(prepared)
+    assert (result.stored, result.skipped) == ((("tap:test", 1), ("tap:test", 3)), (("tap:test", 2),))
+    assert (again.stored, again.events, len(again.skipped)) == ((), 0, 3)
+    assert sorted(rows_of(any_database, "client_id")) == [("client 1",), ("client 2",), ("client 3",)]
+    names = [f"client {n}" for n in range(1, 4)] + [f"guest {n}" for n in range(1, 4)]
+    assert rows_of(any_database, "client_id", "clients") == [(name,) for name in names]
+    assert verify(any_database) == []
+
+
+def test_what_was_prepared_can_be_stored_after_an_error(database: Database) -> None:
+    group = [batch([event(client="bob"), event(client="bob"), event(client="carol")])]
+    with BatchWriter(database) as writer:
+        prepared = writer.prepare(group)
+        with database.borrow() as connection:
+            connection.execute("ALTER TABLE client_delta ADD CONSTRAINT no_bob CHECK (n < 2)")
+        with pytest.raises(psycopg.errors.CheckViolation):
+            writer.store(prepared)
+        with database.borrow() as connection:
+            connection.execute("ALTER TABLE client_delta DROP CONSTRAINT no_bob")
+        writer.write([batch([event(client="alice")], sequence=2)])  # takes the number that the failed write gave
+        assert writer.store(prepared).events == 3
+    assert sorted(rows_of(database, "client_id")) == [("alice",), ("bob",), ("bob",), ("carol",)]
     assert verify(database) == []
 
 
