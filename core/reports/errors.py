@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import datetime
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from core.exceptions import BadParameterError
 from core.records import ERROR_CODES
+from core.reports import comparison as comparing
 from core.reports import frame as framing
 from core.reports import realtime_tables
 from core.reports.declaration import Column, Parameter, Report, Result, Table
@@ -100,7 +100,7 @@ def run(
     with snapshot(database) as read:
         messages = read("traffic_of_client" if one else "traffic_over_time", asked.parameters | messages_of)
         errors = read("errors_of_client" if one else "errors_over_time", asked.parameters | errors_of)
-        by_client = _leading(read, span, top) if ranked else read("errors_by_client", span | errors_of)
+        by_client = _leading(read, asked, top) if ranked else read("errors_by_client", span | errors_of)
         newest_errors = read("errors_latest_of_client" if one else "errors_latest", span | errors_of)
         newest = read(*framing.newest_query(now))
     return Result(
@@ -116,11 +116,12 @@ def run(
     )
 
 
-def _leading(read: Read, span: dict[str, Any], top: int) -> Rows:
+def _leading(read: Read, asked: Frame, top: int) -> Rows:
     """The clients with the most errors of all codes, from sums of days; rows as those of errors_by_client."""
-    leading = ranking(read, span["start"], span["end"], "errors").top(top)
+    leading = ranking(read, asked.period.start, asked.period.end, "errors").top(top)
+    whole = comparing.total(asked.period) | {"clients": [number for number, _ in leading]}
     codes: dict[int, tuple[str, str, int]] = {}
-    for number, name, code, n in read("errors_of_clients", span | {"clients": [number for number, _ in leading]}):
+    for number, name, code, n in read("errors_of_clients", whole):
         codes.setdefault(number, (name, code, n))
     return [(codes[number][0], errors, *codes[number][1:]) for number, errors in leading]
 

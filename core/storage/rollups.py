@@ -147,6 +147,8 @@ ROLLUPS: tuple[Rollup, ...] = (
     Rollup("error_day", ERRORS, DAY, ("relay_id", "event_type_id", "error_code_id"), ("n",)),
     Rollup("client_error_hour", ERRORS, HOUR, ("relay_id", "client_no", "error_code_id"), ("n",),
            ("client_no", "bucket", "relay_id", "error_code_id")),
+    Rollup("client_error_day", ERRORS, DAY, ("relay_id", "client_no", "error_code_id"), ("n",),
+           ("client_no", "day", "relay_id", "error_code_id")),
     Rollup("client_hour", CLIENTS, HOUR, ("relay_id", "client_no", "event_type_id"), MESSAGES, OF_CLIENT_HOUR,
            small=True, sketch=True),
     Rollup("client_day", CLIENTS, DAY, ("relay_id", "client_no", "event_type_id"), MESSAGES, OF_CLIENT_DAY,
