@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,10 +15,16 @@ from core.storage.latency_packs import ENTRY
 
 Ints = npt.NDArray[np.int64]
 
+ARRAY_HEADER = 20
+"""Bytes before the first element of what PostgreSQL's array_send gives for an array of one dimension."""
+SENT_INT2 = np.dtype([("length", ">i4"), ("value", ">i2")])
+SENT_INT4 = np.dtype([("length", ">i4"), ("value", ">i4")])
+
 
 @dataclass(frozen=True)
 class Binned:
-    """`n` values lie in `group` and `bin`; three arrays of one length."""
+    """`n` values lie in `group` and `bin`; three arrays of one length. Those of a group and bin add up: some
+    may be negative, and take away what others have too much."""
 
     group: Ints
     bin: Ints
@@ -30,9 +36,8 @@ class Binned:
 
     def counts(self, groups: int) -> Ints:
         """Values per group."""
-        result = np.zeros(groups, dtype=np.int64)
-        np.add.at(result, self.group, self.n)
-        return result
+        # sums are exact in floating point up to 2^53
+        return np.bincount(self.group, weights=self.n, minlength=groups).astype(np.int64)
 
     def percentiles(self, groups: int, fractions: Sequence[float] = FRACTIONS) -> npt.NDArray[np.float64]:
         """The percentiles (ms) of each group, shape (groups, fractions); NaN for one with nothing to count.
@@ -40,19 +45,41 @@ class Binned:
         Of each group the first bin whose running sum reaches `fraction · total`, the rank rounded up: of 3 values the
         median is the 2nd, of 4 it is the 2nd too.
         """
-        if len(self.bin) == 0:
+        if groups == 0 or len(self.bin) == 0:
             return np.full((groups, len(fractions)), np.nan)
         low, high = int(self.bin.min()), int(self.bin.max())
         width = high - low + 1
-        # counts are exact in floating point up to 2^53
         sums = np.bincount(self.group * width + (self.bin - low), weights=self.n, minlength=groups * width)
-        running = np.cumsum(sums.reshape(groups, width), axis=1)
-        total = running[:, -1]
+        # one running sum through all groups: a rank within a group is one behind the sum of those before it
+        running = np.cumsum(sums)
+        upto = running[width - 1 :: width]
+        before = np.concatenate([[0.0], upto[:-1]])
+        total = upto - before
         ranks = np.maximum(np.ceil(np.outer(total, fractions) - 1e-9), 1)
-        places = np.array([(running < rank[:, None]).sum(axis=1) for rank in ranks.T]).T
+        places = np.searchsorted(running, before[:, None] + ranks) - np.arange(groups)[:, None] * width
         values = values_of(low + np.minimum(places, width - 1))
         values[total == 0] = np.nan
         return values
+
+
+@dataclass(frozen=True)
+class Sketches:
+    """Response times by bucket, and the same ones by event type."""
+
+    over_time: Binned
+    by_type: Binned
+    types: list[str]
+    """Names of the groups of `by_type`; one may have nothing left to count, where all was taken away again."""
+
+    def of_types(self, types: Sequence[str]) -> Binned:
+        """By event type, numbered as in `types`; others have nothing to count."""
+        place = {name: number for number, name in enumerate(types)}
+        number = np.array([place.get(name, -1) for name in self.types], dtype=np.int64)
+        group = number[self.by_type.group]
+        if (number >= 0).all():
+            return replace(self.by_type, group=group)
+        known = group >= 0
+        return Binned(group[known], self.by_type.bin[known], self.by_type.n[known])
 
 
 def joined(parts: Sequence[Binned]) -> Binned:
@@ -61,22 +88,45 @@ def joined(parts: Sequence[Binned]) -> Binned:
     return Binned(*(np.concatenate([none, *(getattr(part, name) for part in parts)]) for name in ("group", "bin", "n")))
 
 
+def sketches(names: Iterable[str], parts: Sequence[tuple[Binned, Ints]]) -> Sketches:
+    """Of parts by bucket; each with the place among `names` of the event type of each of its entries."""
+    over_time = joined([part for part, _ in parts])
+    of_type = np.concatenate([np.zeros(0, dtype=np.int64), *(types for _, types in parts)])
+    return Sketches(over_time, replace(over_time, group=of_type), list(names))
+
+
 def packed(rows: Rows) -> Binned:
     """From rows of (group, sign, a pack of `core.storage.latency_packs`)."""
-    found = [(row[0], row[1], np.frombuffer(row[2], dtype=ENTRY)) for row in rows]
-    return joined(
-        [Binned(np.full(len(pack), group), pack["bin"].astype(np.int64), sign * pack["n"].astype(np.int64))
-         for group, sign, pack in found]
-    )  # fmt: skip
+    entries = np.frombuffer(b"".join(row[2] for row in rows), dtype=ENTRY)
+    sizes = pack_sizes(row[2] for row in rows)
+    signs = np.repeat(column(rows, 1), sizes)
+    return Binned(np.repeat(column(rows, 0), sizes), entries["bin"].astype(np.int64), signs * entries["n"])
+
+
+def pack_sizes(packs: Iterable[bytes]) -> Ints:
+    """Entries of each pack."""
+    return np.array([len(pack) // ENTRY.itemsize for pack in packs], dtype=np.int64)
+
+
+def sent(arrays: Sequence[bytes | None], element: np.dtype[np.void]) -> tuple[Ints, Ints]:
+    """The elements of arrays one after the other, and the number of each array's.
+
+    `arrays`: what array_send gave, None for no array; `element`: SENT_INT2 or SENT_INT4, no element is null.
+    """
+    # an empty array has no dimension, so its header is shorter
+    bodies = [array[ARRAY_HEADER:] if array else b"" for array in arrays]
+    sizes = np.array([len(body) // element.itemsize for body in bodies], dtype=np.int64)
+    return np.frombuffer(b"".join(bodies), dtype=element)["value"].astype(np.int64), sizes
+
+
+def column(rows: Rows, place: int) -> Ints:
+    """One value of each row."""
+    return np.array([row[place] for row in rows], dtype=np.int64)
 
 
 def unpacked(rows: Rows) -> Binned:
     """From rows of (group, its bins as integers of 4 bytes, their counts as integers of 8 bytes)."""
-    bins = [np.frombuffer(row[1], dtype=">i4").astype(np.int64) for row in rows]
-    counts = [np.frombuffer(row[2], dtype=">i8").astype(np.int64) for row in rows]
-    none = np.zeros(0, dtype=np.int64)
-    return Binned(
-        np.repeat(np.array([row[0] for row in rows], dtype=np.int64), [len(found) for found in bins]),
-        np.concatenate([none, *bins]),
-        np.concatenate([none, *counts]),
-    )
+    bins = np.frombuffer(b"".join(row[1] for row in rows), dtype=">i4").astype(np.int64)
+    counts = np.frombuffer(b"".join(row[2] for row in rows), dtype=">i8").astype(np.int64)
+    sizes = np.array([len(row[1]) // 4 for row in rows], dtype=np.int64)
+    return Binned(np.repeat(column(rows, 0), sizes), bins, counts)

@@ -10,12 +10,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from core.exceptions import BadParameterError, UnknownClientError
+from core.reports import client_parts
 from core.reports import client_tables as tables
 from core.reports import comparison as comparing
 from core.reports import frame as framing
+from core.reports.binned import Binned, Sketches
 from core.reports.declaration import Parameter, Report, Result
 from core.reports.frame import Day, Frame, quotient, ratio
-from core.reports.percentiles import ERROR_BOUND, percentiles
+from core.reports.percentiles import ERROR_BOUND
 from core.reports.query import Rows, snapshot
 from core.reports.realtime_shape import latest_errors
 from core.storage.database import Database
@@ -41,7 +43,6 @@ def run(
     asked = framing.frame(start, end, granularity, time_zone)
     if not 0 <= latest <= MOST_LATEST:
         raise BadParameterError(f"latest is {latest}; it can be 0 to {MOST_LATEST}.")
-    width = "day" if asked.whole_days else "hour"
     current, previous = comparing.compared(asked, now)
     with snapshot(database) as read:
         found = read("client_of", {"client": client})
@@ -53,10 +54,14 @@ def run(
             "event_type": framing.checked_event_type(event_type),
             "limit": latest,
         }
-        measures = read(f"client_by_{width}", parameters)
-        binned = read(f"client_latency_by_{width}", parameters)
+        days_before = client_parts.built_before(read)
+        parts = parameters | client_parts.parts(asked.edges, days_before)
+        measures = read("client_over_time", parts)
+        binned = client_parts.response_times(read("client_latency", parts))
         compared, before = (
-            read("client_by_hour", parameters | comparing.total(period)) if compare else []
+            read("client_over_time", parameters | client_parts.parts([period.start, period.end], days_before))
+            if compare
+            else []
             for period in (current, previous)
         )
         pattern = read("client_pattern", parameters)
@@ -82,7 +87,7 @@ def run(
 
 
 def _summary(
-    who: tuple[Any, ...], measures: Rows, binned: Rows, sessions: Rows, pattern: Rows, asked: Frame
+    who: tuple[Any, ...], measures: Rows, binned: Sketches, sessions: Rows, pattern: Rows, asked: Frame
 ) -> pd.DataFrame:
     zone = asked.period.zone
     ended = np.array([row[1:] for row in sessions], dtype=np.int64).reshape(-1, 2).sum(axis=0)
@@ -93,7 +98,7 @@ def _summary(
             "identity": pd.array([who[2]], dtype="str"),
             "first_seen": framing.instants([who[4]], zone),
             "last_seen": framing.instants([who[5]], zone),
-            **_measured([(0, *row[1:]) for row in measures], [(0, *row[1:]) for row in binned], 1),
+            **_measured([(0, *row[1:]) for row in measures], binned.over_time.together(), 1),
             "sessions": ended[:1],
             "session_mean_seconds": quotient(ended[1:] / 1000, ended[:1]),
             "active_hours": [sum(row[3] for row in pattern)],
@@ -101,24 +106,24 @@ def _summary(
     )
 
 
-def _timeline(measures: Rows, binned: Rows, sessions: Rows, asked: Frame) -> pd.DataFrame:
+def _timeline(measures: Rows, binned: Sketches, sessions: Rows, asked: Frame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "timestamp": asked.index,
-            **_measured(measures, binned, asked.count),
+            **_measured(measures, binned.over_time, asked.count),
             "sessions": asked.sums([row[:2] for row in sessions], 1)[:, 0],
         }
     )
 
 
-def _types(messages: Rows, binned: Rows) -> pd.DataFrame:
+def _types(messages: Rows, binned: Sketches) -> pd.DataFrame:
     events: dict[str, int] = {}
     for row in messages:
         events[row[1]] = events.get(row[1], 0) + row[2]
     types = sorted(events, key=lambda name: (-events[name], name))
     place = {name: number for number, name in enumerate(types)}
     own = [(place[row[1]], *row[1:]) for row in messages]
-    measured = _measured(own, [(place[row[1]], *row[1:]) for row in binned], len(types))
+    measured = _measured(own, binned.of_types(types), len(types))
     count = measured["events"]
     return pd.DataFrame(
         {
@@ -129,21 +134,13 @@ def _types(messages: Rows, binned: Rows) -> pd.DataFrame:
     )
 
 
-def _measured(rows: Rows, binned: Rows, groups: int) -> dict[str, npt.NDArray[Any]]:
+def _measured(rows: Rows, binned: Binned, groups: int) -> dict[str, npt.NDArray[Any]]:
     """The measures of each of `groups` groups, whose number stands first in each row."""
+    group = np.array([row[0] for row in rows], dtype=np.int64)
     counts = np.zeros((groups, len(COUNTS)), dtype=np.int64)
-    milliseconds = np.zeros(groups)
-    for group, _, *values, ms in rows:
-        counts[group] += np.array(values, dtype=np.int64)
-        milliseconds[group] += ms
-    bins: list[list[tuple[int, int]]] = [[] for _ in range(groups)]
-    for group, _, number, n in binned:
-        bins[group].append((number, n))
-    times = np.full((groups, 3), np.nan)
-    for group, part in enumerate(bins):
-        if part:
-            pairs = np.array(part, dtype=np.int64)
-            times[group] = percentiles(pairs[:, 0], pairs[:, 1])
+    np.add.at(counts, group, np.array([row[2:-1] for row in rows], dtype=np.int64).reshape(-1, len(COUNTS)))
+    milliseconds = np.bincount(group, weights=[row[-1] for row in rows], minlength=groups)
+    times = binned.percentiles(groups)
     columns = dict(zip(COUNTS, counts.T, strict=True))
     return {
         **columns,

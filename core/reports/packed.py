@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from core.reports.binned import Binned, joined, packed
+from core.reports.binned import Binned, Ints, Sketches, column, joined, pack_sizes, packed, sketches
 from core.reports.frame import Frame
 from core.reports.query import Read, Rows
 from core.storage.latency_packs import NEVER, SOURCES, Source
@@ -15,17 +15,23 @@ from core.storage.rollups import FIRST_EVENT, LATENCY
 from core.storage.spans import steps
 
 
-def response_times(read: Read, asked: Frame, event_type: str | None) -> dict[str, Binned]:
-    """Response times by event type, in the buckets asked for."""
+def response_times(read: Read, asked: Frame, event_type: str | None) -> Sketches:
+    """Response times in the buckets asked for, and by event type."""
     parameters = _parameters(read, asked, SOURCES[LATENCY]) | {"event_type": event_type}
     packs, rows = read("latency_packed", parameters), read("latency_open", parameters)
-    return {
-        name: joined([
-            packed([(row[0], row[1], row[3]) for row in packs if row[2] == name]),
-            _counted([(row[0], row[2], row[3]) for row in rows if row[1] == name]),
-        ])
-        for name in sorted({row[2] for row in packs} | {row[1] for row in rows})
-    }  # fmt: skip
+    names = sorted({row[2] for row in packs} | {row[1] for row in rows})
+    number = {name: place for place, name in enumerate(names)}
+    types = np.array([number[row[2]] for row in packs], dtype=np.int64)
+    return sketches(
+        names,
+        [
+            (
+                packed([(row[0], row[1], row[3]) for row in packs]),
+                np.repeat(types, pack_sizes(row[3] for row in packs)),
+            ),
+            (_counted([(row[0], row[2], row[3]) for row in rows]), column([(number[row[1]],) for row in rows], 0)),
+        ],
+    )
 
 
 def first_events(read: Read, asked: Frame) -> Binned:
@@ -46,5 +52,5 @@ def _parameters(read: Read, asked: Frame, source: Source) -> dict[str, Any]:
 
 
 def _counted(rows: Rows) -> Binned:
-    table = np.array(rows, dtype=np.int64).reshape(-1, 3)
+    table: Ints = np.array(rows, dtype=np.int64).reshape(-1, 3)
     return Binned(table[:, 0], table[:, 1], table[:, 2])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
@@ -75,8 +74,6 @@ def run(
         answered[row[1]] += row[2]
     types = sorted(answered, key=lambda name: (-answered[name], name))
     number = {name: place for place, name in enumerate(types)}
-    all_bins = joined(list(binned.values()))
-    by_type = joined([replace(each, group=np.full_like(each.group, number[name])) for name, each in binned.items()])
     counts = np.array([(row[0], number[row[1]], 0, row[2], row[3]) for row in answers], dtype=np.int64).reshape(-1, 5)
     sums = np.array([row[4] for row in answers], dtype=np.float64)
 
@@ -84,14 +81,14 @@ def run(
         """Of groups numbered in column `by` of the counts."""
         return _measures(bins, counts[:, by], counts[:, 3:], sums, groups)
 
-    summary = pd.concat([measured(all_bins.together(), 2, 1), _first_events(first.together(), 1)], axis=1)
+    summary = pd.concat([measured(binned.over_time.together(), 2, 1), _first_events(first.together(), 1)], axis=1)
     named = pd.DataFrame({"event_type": pd.array(types, dtype="str")})
     return Result(
         framing.meta("response_times", asked, database, now, newest, error_bound=ERROR_BOUND),
         {
             "summary": summary,
-            "timeline": _over_time(asked, measured(all_bins, 0, asked.count)),
-            "event_types": pd.concat([named, measured(by_type, 1, len(types))], axis=1),
+            "timeline": _over_time(asked, measured(binned.over_time, 0, asked.count)),
+            "event_types": pd.concat([named, measured(binned.of_types(types), 1, len(types))], axis=1),
             "first_event": _over_time(asked, _first_events(first, asked.count)),
         },
     )

@@ -121,7 +121,6 @@ def run(
     bits, pending, newest = read_together(
         database,
         [("users_active", parameters), ("users_pending", parameters), framing.newest_query(now)],
-        binary=True,
     )
     counts = _nobody(cuts)
     for sets in chunks(bits, pending, steps):
