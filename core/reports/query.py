@@ -7,7 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from struct import Struct
 from typing import Any
+
+import numpy as np
+import psycopg
+from psycopg.abc import Buffer
+from psycopg.adapt import Loader
+from psycopg.pq import Format
 
 from core.sql import load
 from core.storage.database import Database
@@ -15,6 +22,17 @@ from core.storage.database import Database
 Rows = list[tuple[Any, ...]]
 Read = Callable[[str, Mapping[str, Any]], Rows]
 """Runs a query of `core/sql` by its name."""
+
+_FLOAT4 = Struct(">f")
+
+
+class _ShortestReal(Loader):
+    """A `real` as its text form says it: 12.3 shall not become 12.300000190734863."""
+
+    format = Format.BINARY
+
+    def load(self, data: Buffer) -> float:
+        return float(str(np.float32(_FLOAT4.unpack(data)[0])))
 
 
 def read_together(database: Database, queries: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Rows]:
@@ -25,7 +43,7 @@ def read_together(database: Database, queries: Sequence[tuple[str, Mapping[str, 
     """
     with database.borrow() as connection, connection.pipeline():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        cursors = [connection.execute(load(name), parameters, binary=True) for name, parameters in queries]
+        cursors = [_cursor(connection).execute(load(name), parameters) for name, parameters in queries]
         return [cursor.fetchall() for cursor in cursors]
 
 
@@ -38,4 +56,10 @@ def snapshot(database: Database) -> Iterator[Read]:
     """
     with database.borrow() as connection:
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        yield lambda name, parameters: connection.execute(load(name), parameters, binary=True).fetchall()
+        yield lambda name, parameters: _cursor(connection).execute(load(name), parameters).fetchall()
+
+
+def _cursor(connection: psycopg.Connection[Any]) -> psycopg.Cursor[Any]:
+    cursor = connection.cursor(binary=True)
+    cursor.adapters.register_loader("float4", _ShortestReal)
+    return cursor
