@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pandas as pd
@@ -19,6 +19,7 @@ from core.storage.database import Database
 from core.storage.fold import fold
 from tests.reports import oracle
 from tests.support.clearing import clear
+from tests.support.records import event
 
 RESOLUTION = 1 / 2048
 """Times are stored in steps of 1/1024 ms, so the nearest one is half of that away (ms)."""
@@ -107,3 +108,20 @@ def test_a_wrong_parameter_is_refused_with_what_is_possible(
 ) -> None:
     with pytest.raises(BadParameterError, match=says):
         reports.response_times(database, now=oracle.NOW, **{"start": "2026-03-01", "end": "2026-03-07", name: value})
+
+
+def test_a_type_of_the_hours_that_days_have_too_much_is_not_of_the_range(database: Database) -> None:
+    clear(database)
+    # 23:30 UTC is a day later in Berlin, but in the day of UTC that the range is put together from
+    oracle.store(database, [event(datetime(2026, 3, 10, 23, 30, tzinfo=UTC), "address:1", response_time_ms=5.0)])
+    fold(database, oracle.LATER)
+    asked: dict[str, Any] = {"start": "2026-03-01", "end": "2026-03-10", "granularity": "day"}
+    asked |= {"time_zone": "Europe/Berlin"}
+    times = reports.response_times(database, now=oracle.LATER, **asked)
+    one = reports.client(database, now=oracle.LATER, client="address:1", **asked)
+    for result in (times, one):
+        assert result["timeline"]["answered"].tolist() == [0] * 10
+        assert result["timeline"]["p50_ms"].isna().all()
+        assert result["event_types"].empty
+    whole = reports.response_times(database, now=oracle.LATER, **asked | {"end": "2026-03-11"})
+    assert whole["event_types"]["answered"].tolist() == [1]
