@@ -45,7 +45,7 @@ def run(database: Database, now: datetime, window: int = 300, time_zone: str = "
             ("realtime_latency", {"start": latency_start, "end": end, "step": latency_step.total_seconds()}),
             ("realtime_samples", {"start": from_samples, "end": end}),
             ("realtime_today", {"day": day, "hour": _ceil_hour(day), "end": now}),
-            ("realtime_clients_today", {"day": day}),
+            ("realtime_clients_today", {"day": day, "hour": _ceil_hour(day)}),
             ("realtime_peak_today", {"day": day, "end": end}),
             ("realtime_latest_errors", {"since": now - tables.ERRORS_SINCE, "end": now, "limit": tables.LATEST_ERRORS}),
             ("newest_sample", {"end": now}),
