@@ -15,7 +15,7 @@ import psycopg
 from numpy.typing import NDArray
 
 from core.records import Connection, Delivery
-from core.storage import partitions, rows
+from core.storage import connection_hours, partitions, rows
 from core.storage.binary_copy import Numbers, copy_columns
 from core.storage.connections import Database
 from core.storage.deltas import delta_of
@@ -180,3 +180,4 @@ def _minutes(connection: psycopg.Connection[Any], first: datetime, size: Size) -
                  FROM generate_series(%s::timestamptz, %s, interval '1 minute') AS minute) minutes""",
         [first, first + size.days * DAY - timedelta(minutes=1)],
     )
+    connection_hours.build(connection, (first + timedelta(hours=hour) for hour in range(24 * size.days)))

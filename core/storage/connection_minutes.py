@@ -12,6 +12,8 @@ from typing import Any
 
 import psycopg
 
+from core.storage import connection_hours
+
 MINUTE_MICROS = 60_000_000
 SETTLE = timedelta(seconds=5)
 """Time after a minute's end for samples on their way; later ones note their minute again."""
@@ -60,7 +62,8 @@ def note(connection: psycopg.Connection[Any], timestamps: Iterable[int]) -> None
 
 
 def roll_up(connection: psycopg.Connection[Any], now: datetime) -> int:
-    """Count the noted minutes that have ended at `now`; returns how many. Part of the caller's transaction.
+    """Count the noted minutes that have ended at `now`, and their hours; returns how many. Part of the caller's
+    transaction.
 
     Minutes whose samples retention has dropped stay as they were counted.
     """
@@ -68,4 +71,5 @@ def roll_up(connection: psycopg.Connection[Any], now: datetime) -> int:
     due = sorted({bucket for (bucket,) in connection.execute(TAKE, [ended])})
     if due:
         connection.execute(COUNT, {"due": due, "first": due[0], "last": due[-1]})
+        connection_hours.build(connection, due)
     return len(due)

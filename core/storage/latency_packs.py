@@ -1,8 +1,8 @@
-"""The latency bins of hours and days that have ended, packed: percentiles over a quarter are then read in a few hundred
+"""The bins of latencies and lengths, of hours and days that have ended, packed: percentiles over a quarter are then read in a few hundred
 rows instead of a hundred thousand.
 
-The roll-ups latency_hour and first_event_hour stay what is counted; packs are made of them when an hour or a day has
-ended, and again when late rows touch it.
+The roll-ups latency_hour, first_event_hour and session_hour stay what is counted; packs are made of them when an hour
+or a day has ended, and again when late rows touch it.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ from typing import Any
 import numpy as np
 import psycopg
 
-from core.storage.rollups import FIRST_EVENT, LATENCY, Delta
+from core.storage.rollups import FIRST_EVENT, LATENCY, SESSION, Delta
 
 FIRST_EVENT_TYPE = -1
 """The event type of packs of times to the first event."""
+SESSION_TYPE = -2
+"""The event type of packs of the lengths of ended connections."""
 ENTRY = np.dtype([("bin", ">i2"), ("n", ">i8")])
 """How a pack holds a bin and the count of what lies in it."""
 NEVER = datetime(1999, 1, 1, tzinfo=UTC)
@@ -28,11 +30,12 @@ HOUR = timedelta(hours=1)
 
 @dataclass(frozen=True)
 class Source:
-    """A roll-up of bins by the hour: the event type and the bin of its rows, as SQL."""
+    """A roll-up of bins by the hour: the event type and the bin of its rows, and what to add up beside, as SQL."""
 
     rollup: str
     event_type: str
     bin: str
+    total: str = "NULL::bigint"
 
     @property
     def mark(self) -> str:
@@ -42,6 +45,7 @@ class Source:
 SOURCES: dict[Delta, Source] = {
     LATENCY: Source("latency_hour", "event_type_id", "bin"),
     FIRST_EVENT: Source("first_event_hour", str(FIRST_EVENT_TYPE), "first_bin"),
+    SESSION: Source("session_hour", str(SESSION_TYPE), "duration_bin", "duration_ms"),
 }
 
 
@@ -82,9 +86,10 @@ def build(connection: psycopg.Connection[Any], source: Source, touched: Sequence
 def pack_sql(source: Source, length: int) -> str:
     """Pack the hours, or the days of the hours, in [since, upto) and among `hours`."""
     return f"""
-        INSERT INTO latency_pack (hours, bucket, event_type_id, relay_id, bins)
+        INSERT INTO latency_pack (hours, bucket, event_type_id, relay_id, bins, total)
         {packs_sql(source, length, "(bucket >= %(since)s AND bucket < %(upto)s) OR bucket = ANY(%(hours)s)")}
-        ON CONFLICT (hours, bucket, event_type_id, relay_id) DO UPDATE SET bins = excluded.bins"""
+        ON CONFLICT (hours, bucket, event_type_id, relay_id) DO UPDATE
+        SET bins = excluded.bins, total = excluded.total"""
 
 
 def packs_sql(source: Source, length: int, where: str) -> str:
@@ -92,10 +97,11 @@ def packs_sql(source: Source, length: int, where: str) -> str:
     bucket = "bucket" if length == 1 else "date_trunc('day', bucket, 'UTC')"
     return f"""
         SELECT {length} AS hours, bucket, event_type_id, relay_id,
-               string_agg(int2send(bin::smallint) || int8send(n), ''::bytea ORDER BY bin) AS bins
+               string_agg(int2send(bin::smallint) || int8send(n), ''::bytea ORDER BY bin) AS bins,
+               sum(total)::bigint AS total
         FROM (
             SELECT {bucket} AS bucket, {source.event_type} AS event_type_id, relay_id, {source.bin} AS bin,
-                   sum(n)::bigint AS n
+                   sum(n)::bigint AS n, sum({source.total})::bigint AS total
             FROM {source.rollup} WHERE {where}
             GROUP BY 1, 2, 3, 4
         ) AS bins

@@ -8,7 +8,15 @@ from typing import Any
 
 import psycopg
 
-from core.storage import active_clients, client_days, client_packs, connection_minutes, hour_totals, latency_packs
+from core.storage import (
+    active_clients,
+    client_days,
+    client_packs,
+    connection_hours,
+    connection_minutes,
+    hour_totals,
+    latency_packs,
+)
 from core.storage.connections import Database
 from core.storage.fold import recall
 from core.storage.rollups import (
@@ -61,6 +69,7 @@ def verify(
             found += _compare_packs(connection, source, first, last, limit)
         for table in active_clients.TABLES:
             found += _compare_active_clients(connection, table, first, last, limit)
+        found += _compare_connection_hours(connection, first, last, limit)
         return found + _compare_connection_minutes(connection, first, last, limit)
 
 
@@ -222,18 +231,24 @@ def _compare_packs(
     """The packs against the roll-up that they are made of (which is compared with raw rows itself)."""
     mark = latency_packs.packed_before(connection, source)
     lower, upper = _day(start), _day(end) if _day(end) == end else _day(end) + DAY
-    kind = f"event_type_id {'=' if source.event_type == str(latency_packs.FIRST_EVENT_TYPE) else '<>'} -1"
+    # negative: what is no latency of an event type
+    kind = f"event_type_id {f'= {source.event_type}' if source.event_type.startswith('-') else '>= 0'}"
     rows = connection.execute(
         f"""WITH recount AS ({latency_packs.packs_sql(source, 1, "bucket >= %(start)s AND bucket < %(hour)s")}
                              UNION ALL
                              {latency_packs.packs_sql(source, 24, "bucket >= %(start)s AND bucket < %(day)s")}),
                  stored AS (SELECT * FROM latency_pack WHERE {kind} AND bucket >= %(start)s AND bucket < %(end)s)
-            SELECT hours, bucket, event_type_id, relay_id, length(stored.bins), length(recount.bins)
+            SELECT hours, bucket, event_type_id, relay_id, length(stored.bins), length(recount.bins),
+                   stored.total, recount.total
             FROM stored FULL JOIN recount USING (hours, bucket, event_type_id, relay_id)
-            WHERE stored.bins IS DISTINCT FROM recount.bins ORDER BY 1, 2, 3, 4 LIMIT %(limit)s""".encode(),
+            WHERE stored.bins IS DISTINCT FROM recount.bins OR stored.total IS DISTINCT FROM recount.total
+            ORDER BY 1, 2, 3, 4 LIMIT %(limit)s""".encode(),
         {"start": lower, "end": upper, "hour": min(mark, upper), "day": min(_day(mark), upper), "limit": limit},
     )
-    return [Difference("latency_pack", row[:4], {"bytes": (row[4], row[5])}) for row in rows.fetchall()]
+    return [
+        Difference("latency_pack", row[:4], {"bytes": row[4:6]} | ({"total": row[6:8]} if row[6] != row[7] else {}))
+        for row in rows.fetchall()
+    ]
 
 
 def _compare_active_clients(
@@ -308,6 +323,47 @@ def _compare_connection_minutes(
                 measure: (row[2 + place], row[2 + count + place])
                 for place, measure in enumerate(MINUTE_MEASURES)
                 if row[2 + place] != row[2 + count + place]
+            },
+        )
+        for row in rows.fetchall()
+    ]
+
+
+def _compare_connection_hours(
+    connection: psycopg.Connection[Any], start: datetime, end: datetime, limit: int
+) -> list[Difference]:
+    """Hours against the counted minutes (which are compared with samples themselves)."""
+    within = "bucket >= %(start)s AND bucket < %(end)s"
+    span = {"start": _day(start), "end": end, "limit": limit}
+    row = connection.execute(
+        f"""SELECT array(SELECT DISTINCT {HOUR.sql("bucket")} FROM connection_minute WHERE {within}
+                         UNION SELECT bucket FROM connection_hour WHERE {within})""".encode(),
+        span,
+    ).fetchone()
+    names = connection_hours.MEASURES
+    both = ", ".join(f"stored.{name}, recount.{name}" for name in names)
+    # sums of floating point depend on the order of addition in their last digits
+    same = " AND ".join(
+        f"coalesce(abs(stored.{name} - recount.{name}) <= 1e-9 * abs(recount.{name}), stored.{name} IS NULL AND recount.{name} IS NULL)"
+        if name.endswith("_sum") and name != "active_sum"
+        else f"stored.{name} IS NOT DISTINCT FROM recount.{name}"
+        for name in names
+    )
+    rows = connection.execute(
+        f"""WITH stored AS (SELECT * FROM connection_hour WHERE bucket = ANY(%(hours)s)),
+            recount AS ({connection_hours.RECOUNT})
+            SELECT bucket, relay_id, {both} FROM stored FULL JOIN recount USING (bucket, relay_id)
+            WHERE NOT ({same}) ORDER BY 1, 2 LIMIT %(limit)s""".encode(),
+        span | {"hours": row[0] if row else []},
+    )
+    return [
+        Difference(
+            "connection_hour",
+            row[:2],
+            {
+                name: (row[2 + 2 * place], row[3 + 2 * place])
+                for place, name in enumerate(names)
+                if row[2 + 2 * place] != row[3 + 2 * place]
             },
         )
         for row in rows.fetchall()
