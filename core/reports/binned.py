@@ -122,11 +122,3 @@ def sent(arrays: Sequence[bytes | None], element: np.dtype[np.void]) -> tuple[In
 def column(rows: Rows, place: int) -> Ints:
     """One value of each row."""
     return np.array([row[place] for row in rows], dtype=np.int64)
-
-
-def unpacked(rows: Rows) -> Binned:
-    """From rows of (group, its bins as integers of 4 bytes, their counts as integers of 8 bytes)."""
-    bins = np.frombuffer(b"".join(row[1] for row in rows), dtype=">i4").astype(np.int64)
-    counts = np.frombuffer(b"".join(row[2] for row in rows), dtype=">i8").astype(np.int64)
-    sizes = np.array([len(row[1]) // 4 for row in rows], dtype=np.int64)
-    return Binned(np.repeat(column(rows, 0), sizes), bins, counts)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from core.reports import frame as framing
-from core.reports import sessions
+from core.reports import packed, sessions
 from core.reports.declaration import Column, Parameter, Report, Result, Table
 from core.reports.frame import Day, Frame, ratio
 from core.reports.percentiles import ERROR_BOUND
@@ -75,26 +75,26 @@ def run(
     asked = framing.frame(start, end, granularity, time_zone)
     parameters = asked.parameters | {"relay": relay}
     with snapshot(database) as read:
-        minutes = read("connections_over_time", parameters)
-        ended = read("sessions_over_time", parameters)
+        counted = read("connections_over_time", parameters)
+        ended, lasted = packed.sessions(read, asked, relay)
         newest = read(*framing.newest_query(now))
-        highest = read("connections_highest", _places(minutes, asked) | {"relay": relay}) if minutes else []
+        highest = read("connections_highest", _places(counted, asked) | {"relay": relay}) if counted else []
     return Result(
         framing.meta("connections", asked, database, now, newest, error_bound=ERROR_BOUND),
         {
-            "timeline": _timeline(minutes, asked),
-            "summary": pd.concat([_summary(minutes, highest, asked), sessions.in_all(ended)], axis=1),
-            "sessions_over_time": sessions.over_time(ended, asked),
+            "timeline": _timeline(counted, asked),
+            "summary": pd.concat([_summary(counted, highest, asked), sessions.in_all(ended, lasted)], axis=1),
+            "sessions_over_time": sessions.over_time(ended, lasted, asked),
             "session_lengths": sessions.lengths(ended),
         },
     )
 
 
-def _places(minutes: Rows, asked: Frame) -> dict[str, Any]:
+def _places(counted: Rows, asked: Frame) -> dict[str, Any]:
     """The buckets in which the peak and the busiest minute lie, the first of several."""
     edges = asked.period.edges
-    peak = max(minutes, key=lambda row: (row[3], -row[0]))[0]
-    busiest = max(minutes, key=lambda row: (row[6], -row[0]))[0]
+    peak = max(counted, key=lambda row: (row[3], -row[0]))[0]
+    busiest = max(counted, key=lambda row: (row[6], -row[0]))[0]
     return {
         "peak_start": edges[peak],
         "peak_end": edges[peak + 1],
@@ -103,13 +103,13 @@ def _places(minutes: Rows, asked: Frame) -> dict[str, Any]:
     }
 
 
-def _timeline(minutes: Rows, asked: Frame) -> pd.DataFrame:
-    """`minutes`: step, seconds, active, peak, opened, closed, busiest, then of the host: processor (mean, minutes
+def _timeline(counted: Rows, asked: Frame) -> pd.DataFrame:
+    """`counted`: step, seconds, active, peak, opened, closed, busiest, then of the host: processor (mean, minutes
     known, most), memory (the same), disk (most)."""
     counts = np.zeros((asked.count, 4), dtype=np.int64)
     peaks = pd.array([None] * asked.count, dtype="Int64")
     host = np.full((asked.count, len(HOST)), np.nan)
-    for step, seconds, active, peak, opened, closed, _, *host_of in minutes:
+    for step, seconds, active, peak, opened, closed, _, *host_of in counted:
         counts[step] = seconds, active, opened, closed
         peaks[step] = peak
         host[step] = [np.nan if host_of[place] is None else host_of[place] for place in (0, 2, 3, 5, 6)]
@@ -126,24 +126,24 @@ def _timeline(minutes: Rows, asked: Frame) -> pd.DataFrame:
     )
 
 
-def _summary(minutes: Rows, highest: Rows, asked: Frame) -> pd.DataFrame:
+def _summary(counted: Rows, highest: Rows, asked: Frame) -> pd.DataFrame:
     """The buckets together: means over all their seconds or minutes."""
-    seconds, active, opened, closed = (sum(row[place] for row in minutes) for place in (1, 2, 4, 5))
+    seconds, active, opened, closed = (sum(row[place] for row in counted) for place in (1, 2, 4, 5))
     peak_at, busiest_at = highest[0] if highest else (None, None)
     return pd.DataFrame(
         {
             "active_connections": [active / seconds if seconds else np.nan],
-            "peak_connections": pd.array([max((row[3] for row in minutes), default=None)], dtype="Int64"),
+            "peak_connections": pd.array([max((row[3] for row in counted), default=None)], dtype="Int64"),
             "peak_at": _instant(peak_at, asked),
-            "busiest_events": pd.array([max((row[6] for row in minutes), default=None)], dtype="Int64"),
+            "busiest_events": pd.array([max((row[6] for row in counted), default=None)], dtype="Int64"),
             "busiest_at": _instant(busiest_at, asked),
             "opened": np.array([opened], dtype=np.int64),
             "closed": np.array([closed], dtype=np.int64),
-            "cpu_percent": [_mean(minutes, 7)],
-            "cpu_percent_max": [_highest(minutes, 9)],
-            "memory_percent": [_mean(minutes, 10)],
-            "memory_percent_max": [_highest(minutes, 12)],
-            "disk_percent_max": [_highest(minutes, 13)],
+            "cpu_percent": [_mean(counted, 7)],
+            "cpu_percent_max": [_highest(counted, 9)],
+            "memory_percent": [_mean(counted, 10)],
+            "memory_percent_max": [_highest(counted, 12)],
+            "disk_percent_max": [_highest(counted, 13)],
             "sampled_seconds": np.array([seconds], dtype=np.int64),
         }
     )
@@ -153,13 +153,13 @@ def _instant(instant: datetime | None, asked: Frame) -> pd.DatetimeIndex:
     return pd.DatetimeIndex([instant], tz="UTC").as_unit("us").tz_convert(asked.period.zone)
 
 
-def _mean(minutes: Rows, place: int) -> float:
-    known = [(row[place], row[place + 1]) for row in minutes if row[place] is not None]
+def _mean(counted: Rows, place: int) -> float:
+    known = [(row[place], row[place + 1]) for row in counted if row[place] is not None]
     return sum(value * weight for value, weight in known) / sum(weight for _, weight in known) if known else np.nan
 
 
-def _highest(minutes: Rows, place: int) -> float:
-    return max((row[place] for row in minutes if row[place] is not None), default=np.nan)
+def _highest(counted: Rows, place: int) -> float:
+    return max((row[place] for row in counted if row[place] is not None), default=np.nan)
 
 
 connections = Report(

@@ -1,4 +1,4 @@
-"""Latency bins of a range: packed ones of hours and days that have ended, and rows of what is newer."""
+"""Bins of latencies and lengths of a range: packed ones of hours and days that have ended, rows of what is newer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from core.reports.binned import Binned, Ints, Sketches, column, joined, pack_siz
 from core.reports.frame import Frame
 from core.reports.query import Read, Rows
 from core.storage.latency_packs import NEVER, SOURCES, Source
-from core.storage.rollups import FIRST_EVENT, LATENCY
+from core.storage.rollups import FIRST_EVENT, LATENCY, SESSION
 from core.storage.spans import steps
 
 
@@ -38,6 +38,18 @@ def first_events(read: Read, asked: Frame) -> Binned:
     """Times from a REQ to its first EVENT, in the buckets asked for."""
     parameters = _parameters(read, asked, SOURCES[FIRST_EVENT])
     return joined([packed(read("first_event_packed", parameters)), _counted(read("first_event_open", parameters))])
+
+
+def sessions(read: Read, asked: Frame, relay: str | None) -> tuple[Binned, Ints]:
+    """Lengths (ms) of ended connections in the buckets asked for, and what those of each bucket last together (ms)."""
+    parameters = _parameters(read, asked, SOURCES[SESSION]) | {"relay": relay}
+    packs, rows = read("sessions_packed", parameters), read("sessions_open", parameters)
+    total = np.zeros(asked.count, dtype=np.int64)
+    for step, sign, _, duration_ms in packs:
+        total[step] += sign * duration_ms
+    for step, _, _, duration_ms in rows:
+        total[step] += duration_ms
+    return joined([packed([row[:3] for row in packs]), _counted([row[:3] for row in rows])]), total
 
 
 def _parameters(read: Read, asked: Frame, source: Source) -> dict[str, Any]:

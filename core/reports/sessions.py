@@ -7,10 +7,9 @@ import math
 import numpy as np
 import pandas as pd
 
-from core.reports.binned import Binned, unpacked
+from core.reports.binned import Binned, Ints
 from core.reports.declaration import Column, Table
 from core.reports.frame import Frame, ratio
-from core.reports.query import Rows
 from core.storage.latency_bins import values_of
 
 MEASURES = (
@@ -45,28 +44,26 @@ FRACTIONS = (0.50, 0.95)
 MS = 1000.0
 
 
-def over_time(rows: Rows, asked: Frame) -> pd.DataFrame:
-    """The table OVER_TIME. `rows`: bucket, its bins of lengths, their counts, ms in all; see `binned.unpacked`."""
-    measures = _measured(unpacked(rows), {row[0]: row[3] for row in rows}, asked.count)
+def over_time(ended: Binned, duration_ms: Ints, asked: Frame) -> pd.DataFrame:
+    """The table OVER_TIME, from what `packed.sessions` gives."""
+    measures = _measured(ended, duration_ms)
     return pd.concat([pd.DataFrame({"timestamp": asked.index}), measures], axis=1)
 
 
-def in_all(rows: Rows) -> pd.DataFrame:
-    """The measures of all rows together, as one row."""
-    return _measured(unpacked(rows).together(), {0: sum(row[3] for row in rows)}, 1)
+def in_all(ended: Binned, duration_ms: Ints) -> pd.DataFrame:
+    """The measures of all buckets together, as one row."""
+    return _measured(ended.together(), duration_ms.sum(keepdims=True))
 
 
-def _measured(ended: Binned, duration_ms: dict[int, int], buckets: int) -> pd.DataFrame:
-    counts, total = ended.counts(buckets), np.zeros(buckets, dtype=np.int64)
-    for bucket, duration in duration_ms.items():
-        total[bucket] = duration
-    columns = (counts, ratio(total, counts) / MS, *(ended.percentiles(buckets, FRACTIONS) / MS).T)
+def _measured(ended: Binned, duration_ms: Ints) -> pd.DataFrame:
+    buckets = len(duration_ms)
+    counts = ended.counts(buckets)
+    columns = (counts, ratio(duration_ms, counts) / MS, *(ended.percentiles(buckets, FRACTIONS) / MS).T)
     return pd.DataFrame({column.name: values for column, values in zip(MEASURES, columns, strict=True)})
 
 
-def lengths(rows: Rows) -> pd.DataFrame:
+def lengths(ended: Binned) -> pd.DataFrame:
     """The table LENGTHS, from the value that stands for each bin."""
-    ended = unpacked(rows)
     limits = [limit for _, limit in CLASSES]
     counts = np.zeros(len(CLASSES), dtype=np.int64)
     np.add.at(counts, np.searchsorted(limits, values_of(ended.bin) / MS, side="right") - 1, ended.n)

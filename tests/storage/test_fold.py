@@ -255,9 +255,20 @@ def test_verify_recounts_minutes_of_connections_that_have_ended(any_database: Da
     assert verify(any_database) == []
     with any_database.borrow() as connection:
         connection.execute("UPDATE connection_minute SET opened = opened + 1")
-    [found] = verify(any_database)
-    assert (found.rollup, found.values) == ("connection_minute", {"opened": (61, 60)})
-    assert verify(any_database, start=NOON + timedelta(minutes=1)) == []
+    found = {(difference.rollup, difference.key[1]): difference.values for difference in verify(any_database)}
+    hours_differ = {("connection_hour", -1): {"opened": (60, 61)}, ("connection_hour", 1): {"opened": (60, 61)}}
+    assert found == {("connection_minute", 1): {"opened": (61, 60)}} | hours_differ
+    with any_database.borrow() as connection:
+        connection.execute("UPDATE connection_minute SET opened = opened - 1")
+    assert verify(any_database) == []
+    with any_database.borrow() as connection:
+        connection.execute("UPDATE connection_hour SET cpu_sum = 1, cpu_minutes = 1 WHERE relay_id = 1")
+        connection.execute("DELETE FROM connection_hour WHERE relay_id = -1")
+    assert [(one.rollup, one.key[1], sorted(one.values)[:2]) for one in verify(any_database)] == [
+        ("connection_hour", -1, ["active_sum", "busiest_minute"]),
+        ("connection_hour", 1, ["cpu_minutes", "cpu_sum"]),
+    ]
+    assert verify(any_database, start=NOON + timedelta(days=1)) == []
     partitions.drop_before(any_database, NOON + 2 * DAY)
     assert verify(any_database) == [], "what retention removed cannot be recounted"
 

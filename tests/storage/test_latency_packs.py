@@ -55,3 +55,35 @@ def test_hours_and_days_are_packed_when_they_have_ended(any_database: Database) 
         connection.execute("DELETE FROM latency_pack WHERE event_type_id = -1 AND hours = 24")
     [found] = verify(any_database)
     assert (found.rollup, found.key[:3]) == ("latency_pack", (24, MIDNIGHT, -1))
+
+
+def test_lengths_of_connections_are_packed_with_what_they_last_together(any_database: Database) -> None:
+    def end(sequence: int, *ends: datetime, seconds: int = 60) -> None:
+        closed = [connection(at, opened_at=at - timedelta(seconds=seconds)) for at in ends]
+        with BatchWriter(any_database) as writer:
+            writer.write([batch(connections=closed, sequence=sequence)])
+
+    def totals() -> dict[tuple[int, datetime], int]:
+        with any_database.connect() as connection:
+            rows = connection.execute(
+                "SELECT hours, bucket, total FROM latency_pack WHERE event_type_id = -2"
+            ).fetchall()
+        return {(hours, bucket): total for hours, bucket, total in rows}
+
+    minute, hour = int(bins_of(60_000)), int(bins_of(3_600_000))
+    end(1, NOON, NOON, NOON + HOUR)
+    fold(any_database, NOON + HOUR)
+    assert packs(any_database, -2) == {(1, NOON): {minute: 2}}, "the hour that goes on is not packed"
+    end(2, NOON, seconds=3600)
+    fold(any_database, NOON + DAY)
+    assert packs(any_database, -2) == {
+        (1, NOON): {minute: 2, hour: 1}, (1, NOON + HOUR): {minute: 1}, (24, MIDNIGHT): {minute: 3, hour: 1}
+    }  # fmt: skip
+    assert totals() == {(1, NOON): 3_720_000, (1, NOON + HOUR): 60_000, (24, MIDNIGHT): 3_780_000}
+    assert verify(any_database) == []
+    with any_database.borrow() as open_connection:
+        open_connection.execute("UPDATE latency_pack SET total = 1 WHERE event_type_id = -2 AND hours = 24")
+    [found] = verify(any_database)
+    assert (found.rollup, found.key[:3], found.values["total"]) == (
+        "latency_pack", (24, MIDNIGHT, -2), (1, 3_780_000)
+    )  # fmt: skip
