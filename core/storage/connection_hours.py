@@ -1,7 +1,7 @@
 """Connections per hour, counted anew from the minutes of `connection_minute` whenever minutes of it are counted.
 
 A quarter has 130,000 minutes and 2,160 hours. The most of a sum over several relays does not follow from the most of
-each, so every hour has one more row, of all relays together (`ALL_RELAYS`), made of the sums of each minute.
+each, so every hour has one more row, of all relays together (relay_id -1), made of the sums of each minute.
 """
 
 from __future__ import annotations
@@ -12,16 +12,13 @@ from typing import Any
 
 import psycopg
 
-ALL_RELAYS = -1
-"""The relay_id of the rows of all relays together."""
-
 MEASURES = (
     "seconds", "active_sum", "peak_connections", "opened", "closed", "busiest_minute", "cpu_sum", "cpu_minutes",
     "cpu_max", "memory_sum", "memory_minutes", "memory_max", "disk_max",
 )  # fmt: skip
 """`busiest_minute`: client messages of that minute; `cpu_sum`, `memory_sum`: percent, summed over the minutes known."""
 
-RECOUNT = f"""
+RECOUNT = """
     WITH minutes AS (
         SELECT h.bucket AS hour, m.*
         FROM unnest(%(hours)s::timestamptz[]) AS h (bucket)
@@ -29,8 +26,8 @@ RECOUNT = f"""
     )
     SELECT hour AS bucket, relay_id, sum(seconds)::integer AS seconds, sum(active_sum)::bigint AS active_sum,
            max(peak_connections) AS peak_connections, sum(opened)::bigint AS opened, sum(closed)::bigint AS closed,
-           max(events) AS busiest_minute, sum(cpu_percent::float8) AS cpu_sum, count(cpu_percent)::integer AS cpu_minutes,
-           max(cpu_percent) AS cpu_max,
+           max(events) AS busiest_minute, sum(cpu_percent::float8) AS cpu_sum,
+           count(cpu_percent)::integer AS cpu_minutes, max(cpu_percent) AS cpu_max,
            sum(memory_percent::float8) AS memory_sum, count(memory_percent)::integer AS memory_minutes, max(memory_percent) AS memory_max,
            max(disk_percent) AS disk_max
     FROM (
@@ -38,7 +35,7 @@ RECOUNT = f"""
                memory_percent, disk_percent
         FROM minutes
         UNION ALL
-        SELECT hour, {ALL_RELAYS}, max(seconds), sum(active_sum)::bigint, sum(peak_connections)::bigint,
+        SELECT hour, -1, max(seconds), sum(active_sum)::bigint, sum(peak_connections)::bigint,
                sum(opened)::bigint, sum(closed)::bigint, sum(events)::bigint, max(cpu_percent), max(memory_percent),
                max(disk_percent)
         FROM minutes GROUP BY hour, bucket

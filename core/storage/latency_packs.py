@@ -1,5 +1,5 @@
-"""The bins of latencies and lengths, of hours and days that have ended, packed: percentiles over a quarter are then read in a few hundred
-rows instead of a hundred thousand.
+"""The bins of latencies and lengths, of hours and days that have ended, packed: percentiles over a quarter are then
+read in a few hundred rows instead of a hundred thousand.
 
 The roll-ups latency_hour, first_event_hour and session_hour stay what is counted; packs are made of them when an hour
 or a day has ended, and again when late rows touch it.

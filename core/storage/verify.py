@@ -342,18 +342,17 @@ def _compare_connection_hours(
     ).fetchone()
     names = connection_hours.MEASURES
     both = ", ".join(f"stored.{name}, recount.{name}" for name in names)
-    # sums of floating point depend on the order of addition in their last digits
-    same = " AND ".join(
-        f"coalesce(abs(stored.{name} - recount.{name}) <= 1e-9 * abs(recount.{name}), stored.{name} IS NULL AND recount.{name} IS NULL)"
-        if name.endswith("_sum") and name != "active_sum"
-        else f"stored.{name} IS NOT DISTINCT FROM recount.{name}"
+    differs = " OR ".join(
+        # sums of floating point depend on the order of addition in their last digits
+        f"CASE WHEN stored.{name} IS NULL OR recount.{name} IS NULL THEN num_nulls(stored.{name}, recount.{name}) = 1"
+        f" ELSE abs(stored.{name} - recount.{name}) > 1e-9 * abs(recount.{name}) END"
         for name in names
     )
     rows = connection.execute(
         f"""WITH stored AS (SELECT * FROM connection_hour WHERE bucket = ANY(%(hours)s)),
             recount AS ({connection_hours.RECOUNT})
             SELECT bucket, relay_id, {both} FROM stored FULL JOIN recount USING (bucket, relay_id)
-            WHERE NOT ({same}) ORDER BY 1, 2 LIMIT %(limit)s""".encode(),
+            WHERE {differs} ORDER BY 1, 2 LIMIT %(limit)s""".encode(),
         span | {"hours": row[0] if row else []},
     )
     return [

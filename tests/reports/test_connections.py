@@ -18,6 +18,7 @@ from core.exceptions import BadParameterError
 from core.records import Batch, Connection, Sample
 from core.storage.database import Database
 from core.storage.fold import fold
+from core.storage.verify import verify
 from core.storage.writer import BatchWriter
 from tests.reports import oracle
 from tests.support.clearing import clear
@@ -180,6 +181,42 @@ def test_a_minute_that_is_counted_again_is_counted_once(database: Database) -> N
         writer.write([Batch("test", 2, "relay.one", [], [], [], [Sample(second + 10**6, 0, 20, 20, 2, 0, 1, 0, 0, 0)])])
     row = reports.connections(database, now=oracle.NOW, start=oracle.FIRST, end=oracle.FIRST + timedelta(hours=1)).frame
     assert row[["active_connections", "peak_connections", "opened", "closed"]].values.tolist() == [[15.0, 20, 3, 1]]
+
+
+def test_an_hour_with_due_minutes_is_read_from_its_minutes(database: Database) -> None:
+    """Of two relays: the most at once is the most of a sum, before the fold and after, also where an hour is half
+    counted and where a late sample lands in an hour that was counted."""
+
+    def at(minutes: float, active: int) -> Sample:
+        moment = int(oracle.FIRST.timestamp() + 60 * minutes) * 1_000_000
+        return Sample(moment, 0, active, active, 1, 0, active, 0, 0, 0, cpu_percent=float(active))
+
+    def measured() -> list[list[Any]]:
+        end = oracle.FIRST + timedelta(hours=2)
+        result = reports.connections(database, now=oracle.NOW, start=oracle.FIRST, end=end)
+        names = ["peak_connections", "peak_at", "busiest_events", "busiest_at", "opened", "cpu_percent"]
+        [row] = result["summary"][names].values.tolist()
+        return [result.frame["peak_connections"].dropna().tolist(), row]
+
+    def minute(number: int) -> pd.Timestamp:
+        return pd.Timestamp(oracle.FIRST + timedelta(minutes=number))
+
+    one, two = RELAYS
+    with BatchWriter(database) as writer:
+        writer.write([Batch("one", 1, one, [], [], [], [at(1, 50), at(61, 10)])])
+        writer.write([Batch("two", 1, two, [], [], [], [at(2, 40)])])
+        expected = [[50, 10], [50, minute(1), 50, minute(1), 3, pytest.approx(100 / 3)]]
+        assert measured() == expected
+        fold(database, oracle.FIRST + timedelta(minutes=3))
+        assert measured() == expected, "minute 61 is still due"
+        fold(database, oracle.NOW)
+        assert measured() == expected
+        writer.write([Batch("two", 2, two, [], [], [], [at(61, 70)])])
+        late = [[50, 80], [80, minute(61), 80, minute(61), 4, pytest.approx((50 + 40 + 70) / 3)]]
+        assert measured() == late
+        fold(database, oracle.NOW)
+        assert measured() == late
+    assert verify(database) == []
 
 
 def test_a_due_minute_whose_samples_are_gone_stays_as_counted(database: Database) -> None:

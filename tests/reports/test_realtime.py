@@ -122,6 +122,15 @@ def test_today_begins_where_the_reporting_zone_says(database: Database) -> None:
     )
     summary = realtime(database, now=NOW, time_zone="Asia/Kathmandu")["summary"].iloc[0]
     assert (summary["events_today"], summary["unique_clients_today"]) == (2, 2)
+    fold(database, NOW)
+    # of those who come now, two are merged already: one of the hour within which the day begins, one of a later hour
+    again = [((NOW - kathmandu_midnight).total_seconds() - 2, client) for client in ("today", "first")]
+    again += [((NOW - kathmandu_midnight).total_seconds() - 3001, client) for client in ("today", "an hour later")]
+    store(database, *(event(ago, client=client) for ago, client in again), sequence=2)
+    for _ in range(2):
+        summary = realtime(database, now=NOW, time_zone="Asia/Kathmandu")["summary"].iloc[0]
+        assert (summary["events_today"], summary["unique_clients_today"]) == (6, 3)
+        fold(database, NOW)
     summary = realtime(database, now=NOW, time_zone="UTC")["summary"].iloc[0]
     assert summary["events_today"] == 0
     berlin = realtime(database, now=NOW, time_zone="Europe/Berlin")  # the clocks went forward that night

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.records import Delivery, Event
-from core.storage import active_clients, client_bins, partitions
+from core.storage import active_clients, client_bins, connection_hours, partitions
 from core.storage.database import Database
 from core.storage.fold import fold
 from core.storage.rollups import DELTAS, ROLLUPS, total_sql
@@ -259,18 +259,30 @@ def test_verify_recounts_minutes_of_connections_that_have_ended(any_database: Da
     hours_differ = {("connection_hour", -1): {"opened": (60, 61)}, ("connection_hour", 1): {"opened": (60, 61)}}
     assert found == {("connection_minute", 1): {"opened": (61, 60)}} | hours_differ
     with any_database.borrow() as connection:
-        connection.execute("UPDATE connection_minute SET opened = opened - 1")
-    assert verify(any_database) == []
-    with any_database.borrow() as connection:
-        connection.execute("UPDATE connection_hour SET cpu_sum = 1, cpu_minutes = 1 WHERE relay_id = 1")
-        connection.execute("DELETE FROM connection_hour WHERE relay_id = -1")
-    assert [(one.rollup, one.key[1], sorted(one.values)[:2]) for one in verify(any_database)] == [
-        ("connection_hour", -1, ["active_sum", "busiest_minute"]),
-        ("connection_hour", 1, ["cpu_minutes", "cpu_sum"]),
-    ]
-    assert verify(any_database, start=NOON + timedelta(days=1)) == []
+        connection_hours.build(connection, [NOON])
+    [minute] = verify(any_database)
+    assert minute.rollup == "connection_minute", "hours are held to the minutes they are counted from"
+    assert verify(any_database, start=NOON + timedelta(minutes=1)) == []
     partitions.drop_before(any_database, NOON + 2 * DAY)
     assert verify(any_database) == [], "what retention removed cannot be recounted"
+
+
+def test_verify_names_hours_of_connections_that_differ_from_their_minutes(database: Database) -> None:
+    with BatchWriter(database) as writer:
+        writer.write([batch(samples=[sample(NOON, cpu_percent=2.0), sample(NOON + DAY)])])
+    fold(database, NOON + 2 * DAY)
+    assert verify(database) == []
+    with database.borrow() as connection:
+        connection.execute("UPDATE connection_hour SET cpu_sum = 2.001 WHERE relay_id = 1")
+        connection.execute("DELETE FROM connection_hour WHERE relay_id = -1")
+    found = [(one.rollup, *one.key, one.values.get("cpu_sum"), one.values.get("seconds")) for one in verify(database)]
+    assert found == [
+        ("connection_hour", NOON, -1, (None, 2.0), (None, 1)),
+        ("connection_hour", NOON, 1, (2.001, 2.0), None),
+        ("connection_hour", NOON + DAY, -1, None, (None, 1)),
+        ("connection_hour", NOON + DAY, 1, (2.001, None), None),
+    ]
+    assert len(verify(database, start=NOON + DAY)) == 2
 
 
 def test_retention_drops_raw_rows_and_keeps_rollups(any_database: Database) -> None:

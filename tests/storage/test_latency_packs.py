@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
+from core.records import Connection
 from core.storage.database import Database
 from core.storage.fold import fold
 from core.storage.latency_bins import bins_of
 from core.storage.latency_packs import ENTRY
 from core.storage.verify import verify
 from core.storage.writer import BatchWriter
-from tests.support.records import NOON, batch, event
+from tests.support.records import NOON, batch, event, micros
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -59,7 +60,7 @@ def test_hours_and_days_are_packed_when_they_have_ended(any_database: Database) 
 
 def test_lengths_of_connections_are_packed_with_what_they_last_together(any_database: Database) -> None:
     def end(sequence: int, *ends: datetime, seconds: int = 60) -> None:
-        closed = [connection(at, opened_at=at - timedelta(seconds=seconds)) for at in ends]
+        closed = [Connection(1, "alice", "address", micros(at) - seconds * 1_000_000, micros(at)) for at in ends]
         with BatchWriter(any_database) as writer:
             writer.write([batch(connections=closed, sequence=sequence)])
 
@@ -81,8 +82,8 @@ def test_lengths_of_connections_are_packed_with_what_they_last_together(any_data
     }  # fmt: skip
     assert totals() == {(1, NOON): 3_720_000, (1, NOON + HOUR): 60_000, (24, MIDNIGHT): 3_780_000}
     assert verify(any_database) == []
-    with any_database.borrow() as open_connection:
-        open_connection.execute("UPDATE latency_pack SET total = 1 WHERE event_type_id = -2 AND hours = 24")
+    with any_database.borrow() as connection:
+        connection.execute("UPDATE latency_pack SET total = 1 WHERE event_type_id = -2 AND hours = 24")
     [found] = verify(any_database)
     assert (found.rollup, found.key[:3], found.values["total"]) == (
         "latency_pack", (24, MIDNIGHT, -2), (1, 3_780_000)
