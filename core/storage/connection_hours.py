@@ -28,8 +28,8 @@ RECOUNT = """
            max(peak_connections) AS peak_connections, sum(opened)::bigint AS opened, sum(closed)::bigint AS closed,
            max(events) AS busiest_minute, sum(cpu_percent::float8) AS cpu_sum,
            count(cpu_percent)::integer AS cpu_minutes, max(cpu_percent) AS cpu_max,
-           sum(memory_percent::float8) AS memory_sum, count(memory_percent)::integer AS memory_minutes, max(memory_percent) AS memory_max,
-           max(disk_percent) AS disk_max
+           sum(memory_percent::float8) AS memory_sum, count(memory_percent)::integer AS memory_minutes,
+           max(memory_percent) AS memory_max, max(disk_percent) AS disk_max
     FROM (
         SELECT hour, relay_id, seconds, active_sum, peak_connections, opened, closed, events, cpu_percent,
                memory_percent, disk_percent
