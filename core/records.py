@@ -51,7 +51,7 @@ class Event(msgspec.Struct, gc=False, array_like=True, omit_defaults=True):
     event_id: bytes | None = None  # 32 bytes
     connection: int = 0
     app: str | None = None  # the client application, e.g. "Damus"
-    metadata: dict[str, Any] | None = None  # allow-listed keys only: see ingest
+    metadata: dict[str, Any] | None = None  # see core.metadata for what is kept of it
 
 
 class Delivery(msgspec.Struct, gc=False, array_like=True, omit_defaults=True):

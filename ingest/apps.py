@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
+from core.metadata import without_addresses
 from ingest.http_head import Head
 
 APP_LENGTH = 64
@@ -49,4 +50,4 @@ class AppNames:
 
 
 def _clean(name: str) -> str:
-    return _CONTROL.sub("", name).strip()[:APP_LENGTH]
+    return without_addresses(_CONTROL.sub("", name).strip())[:APP_LENGTH]

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from core.metadata import without_addresses
 from core.records import IdentityKind
 from ingest.http_head import Head
 
@@ -178,7 +179,8 @@ class Identifier:
     def _plain(self, text: str) -> str | None:
         if not text:
             return None
-        return text if _PLAIN_KEY.fullmatch(text) else _digest(self._keys.lasting_key(), text)
+        readable = _PLAIN_KEY.fullmatch(text) and without_addresses(text) == text
+        return text if readable else _digest(self._keys.lasting_key(), text)
 
 
 def _digest(key: bytes, text: str) -> str:

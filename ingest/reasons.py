@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 
+from core.metadata import FACTS, without_addresses
 from core.records import ERROR_CODES
 
 DUPLICATE = "duplicate"
-SAMPLE_LENGTH = 200
+SAMPLE_LENGTH = FACTS["reason"].longest
 
 _CODES = {code: code for code in ERROR_CODES if code not in {"unanswered", "other"}} | {
     DUPLICATE: DUPLICATE,
@@ -35,5 +36,5 @@ def error_code(reason: str) -> str:
 
 
 def sample(reason: str) -> str:
-    """The capped text kept for the error list. PostgreSQL stores no NUL, so it is made visible."""
-    return reason[:SAMPLE_LENGTH].replace("\x00", "␀")
+    """The capped text kept for the error list, addresses masked. PostgreSQL stores no NUL, so it is made visible."""
+    return without_addresses(reason[: 2 * SAMPLE_LENGTH]).replace("\x00", "␀")[:SAMPLE_LENGTH]

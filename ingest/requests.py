@@ -23,7 +23,7 @@ class Request:
     cancelled: bool = False  # a REQ whose row is written, but whose answer may still come
 
     def note(self, name: str, value: Any) -> None:
-        """Adds a fact to the row. Names are an allow-list: filters, shape, sub, inferred, reason, identities."""
+        """Adds a fact to the row; `core.metadata` lists the names that are kept."""
         if self.metadata is None:
             self.metadata = {}
         self.metadata[name] = value

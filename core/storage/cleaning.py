@@ -7,12 +7,14 @@ A record that cannot be told right is refused; a part that cannot be stored is l
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import msgspec
 
+from core.metadata import allowed, is_address, without_addresses
 from core.records import ERROR_CODES, EVENT_TYPES, OUTCOMES, Connection, Delivery, Event, Sample
 
 EARLIEST = 946_684_800_000_000
@@ -92,8 +94,8 @@ def clean_event(event: Event) -> tuple[Event, list[str]]:
         changes["kind"] = None
     if event.event_id is not None and len(event.event_id) != 32:
         changes["event_id"] = None
-    if event.app is not None and not storable(event.app, LONGEST_APP):
-        changes["app"] = printable(event.app)[:LONGEST_APP] or None
+    if event.app is not None and app_name(event.app) != event.app:
+        changes["app"] = app_name(event.app)
     if not changes:
         return event, []
     return msgspec.structs.replace(event, **changes), [f"{name} cannot be stored" for name in changes]
@@ -122,8 +124,8 @@ def clean_connection(connection: Connection) -> tuple[Connection, list[str]]:
     changes: dict[str, Any] = {}
     if connection.close_code is not None and not 0 <= connection.close_code <= 65535:
         changes["close_code"] = None
-    if connection.app is not None and not storable(connection.app, LONGEST_APP):
-        changes["app"] = printable(connection.app)[:LONGEST_APP] or None
+    if connection.app is not None and app_name(connection.app) != connection.app:
+        changes["app"] = app_name(connection.app)
     if not changes:
         return connection, []
     return msgspec.structs.replace(connection, **changes), [f"{name} cannot be stored" for name in changes]
@@ -162,27 +164,53 @@ def printable(text: str) -> str:
     return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
-def encode_metadata(metadata: dict[str, Any]) -> tuple[bytes | None, bool]:
-    """The binary form of a jsonb value, and whether it is all there; None when it cannot be stored."""
+OFF_THE_LIST = "metadata that is not on the list of what is kept"
+NOT_STORABLE = "metadata cannot be stored"
+MOST_KNOWN_METADATA = 10_000
+
+Encoded = tuple[bytes | None, str | None]
+_known_metadata: dict[bytes, Encoded] = {}
+
+
+def encode_metadata(metadata: dict[str, Any]) -> Encoded:
+    """The binary form of the jsonb value of what may be kept (see `core.metadata`), None when nothing is left of it;
+    and what is missing, None: nothing.
+
+    Metadata repeats (a client sends the same shapes), so what was found out about a text is remembered.
+    """
     try:
         text = encode_json(metadata)
-        if b"\\u0000" not in text:
-            return b"\x01" + text, True
-        return b"\x01" + encode_json(_scrubbed(metadata)), False
     except (TypeError, ValueError, RecursionError):
-        return None, False
+        return None, NOT_STORABLE
+    found = _known_metadata.get(text)
+    if found is None:
+        if len(_known_metadata) >= MOST_KNOWN_METADATA:
+            _known_metadata.clear()
+        found = _known_metadata[text] = _allowed_metadata(metadata)
+    return found
 
 
-def encode_all_metadata(metadata: Sequence[dict[str, Any] | None]) -> tuple[list[bytes | None], list[int]]:
-    """`encode_metadata` of many, and the places of those that are not all there."""
-    try:
-        encoded = [None if one is None else b"\x01" + encode_json(one) for one in metadata]
-        if b"\\u0000" not in b"".join(filter(None, encoded)):
-            return encoded, []
-    except (TypeError, ValueError, RecursionError):
-        pass
-    each = [(None, True) if one is None else encode_metadata(one) for one in metadata]
-    return [value for value, _ in each], [place for place, (_, whole) in enumerate(each) if not whole]
+def _allowed_metadata(metadata: dict[str, Any]) -> Encoded:
+    kept, whole = allowed(metadata)
+    cleaned = {name: printable(value) if isinstance(value, str) else value for name, value in kept.items()}
+    missing = NOT_STORABLE if cleaned != kept else None if whole else OFF_THE_LIST
+    return (b"\x01" + encode_json(cleaned) if cleaned else None), missing
+
+
+def encode_all_metadata(
+    metadata: Sequence[dict[str, Any] | None],
+) -> tuple[list[bytes | None], list[tuple[int, str]]]:
+    """`encode_metadata` of many, and the places of those of which something is missing, with what."""
+    each: list[Encoded] = [(None, None) if not one else encode_metadata(one) for one in metadata]
+    return [value for value, _ in each], [(place, why) for place, (_, why) in enumerate(each) if why is not None]
+
+
+ADDRESS_LIKE = re.compile(r"^\[?[0-9A-Fa-f]{0,4}[.:].*", re.MULTILINE)
+
+
+def any_address(clients: Sequence[str]) -> bool:
+    """Whether some of the names is a raw address: asked of all of them at once."""
+    return any(map(is_address, ADDRESS_LIKE.findall("\n".join(clients))))
 
 
 def all_storable(texts: Sequence[str], longest: int) -> bool:
@@ -195,14 +223,10 @@ def all_storable(texts: Sequence[str], longest: int) -> bool:
     return sizes_fit and "\0" not in together and (together.isascii() or all(map(_encodable, texts)))
 
 
-def _scrubbed(value: Any) -> Any:
-    if isinstance(value, str):
-        return printable(value)
-    if isinstance(value, dict):
-        return {printable(str(name)): _scrubbed(part) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_scrubbed(part) for part in value]
-    return value
+def app_name(text: str) -> str | None:
+    """A name from outside as it can be kept: without addresses."""
+    name = without_addresses(text)
+    return name if storable(name, LONGEST_APP) else printable(name)[:LONGEST_APP] or None
 
 
 def _encodable(text: str) -> bool:
@@ -214,8 +238,11 @@ def _encodable(text: str) -> bool:
 
 
 def _shown(record: object) -> str:
+    """A sample of a record; never its metadata, which may be anything, nor an address."""
+    if isinstance(record, Event):
+        record = msgspec.structs.replace(record, metadata=None)
     try:
-        return repr(record)[:SAMPLE_LENGTH]
+        return without_addresses(repr(record)[: 2 * SAMPLE_LENGTH])[:SAMPLE_LENGTH]
     except (ValueError, RecursionError):  # integers too long to print, structures too deep
         return f"<{type(record).__name__}>"
 
@@ -227,6 +254,8 @@ def _check_time(name: str, value: int) -> None:
 def _check_client(client: str) -> None:
     if not storable(client, LONGEST_CLIENT):
         raise Refused("client is no storable text")
+    if is_address(client):
+        raise Refused("client is a raw address")
 
 
 def _check_outcome(outcome: str) -> None:

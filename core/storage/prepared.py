@@ -127,8 +127,8 @@ def _cleaned(batches: Mapping[Key, Batch]) -> _Work:
         newest = work.events[len(work.events) - work.relays["events"][-1][1] :]
         encoded_metadata, failed = cleaning.encode_all_metadata([event.metadata for event in newest])
         work.metadata.extend(encoded_metadata)
-        for place in failed:
-            quarantine.add(newest[place], "metadata cannot be stored", refused=False)
+        for place, reason in failed:
+            quarantine.add(newest[place], reason, refused=False)
     if work.events:
         work.columns = columns or rows.transpose(work.events)
         if work.columns is None:

@@ -123,6 +123,8 @@ def transpose(events: Sequence[Event]) -> EventColumns | None:
         and _times_fit(first, firsts)
         and cleaning.all_storable(list(clients), cleaning.LONGEST_CLIENT)
         and cleaning.all_storable(list(apps), cleaning.LONGEST_APP)
+        and not cleaning.any_address(list(clients))
+        and all(cleaning.app_name(name) == name for name in apps)
         and id_sizes <= {32}
     )
     if not clean:

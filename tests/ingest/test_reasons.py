@@ -51,3 +51,9 @@ def test_a_sample_is_short_and_can_be_stored(text: str) -> None:
     sample = reasons.sample(text)
     assert len(sample) <= 200
     assert "\x00" not in sample
+
+
+@pytest.mark.parametrize("cut", range(170, 205))
+def test_a_sample_holds_no_address_wherever_it_is_cut(cut: int) -> None:
+    for address in ("203.0.113.7", "2001:db8:85a3::8a2e:370:7334", "203-0-113-7"):
+        assert address[:8] not in reasons.sample("x" * cut + " " + address + " is banned")

@@ -32,7 +32,7 @@ def test_an_event_comes_back_as_it_was_measured(any_database: Database) -> None:
         NOON + timedelta(microseconds=123_456), "b" * 64, event_type="EVENT", outcome="rejected",
         error_code="rate-limited", response_time_ms=12.5, first_event_ms=0.25, bytes_in=501, bytes_out=99,
         payload_in=480, payload_out=90, events_out=7, kind=30023, event_id=bytes(range(32)), connection=(3 << 40) + 1,
-        app="Damus", metadata={"reason": "slow down – « please »", "n": 3},
+        app="Damus", metadata={"reason": "slow down – « please »", "filters": 3},
     )  # fmt: skip
     with BatchWriter(any_database) as writer:
         result = writer.write([batch([measured])])
@@ -45,7 +45,7 @@ def test_an_event_comes_back_as_it_was_measured(any_database: Database) -> None:
         "error_code": "rate-limited", "response_time_ms": 12.5, "first_event_ms": 0.25, "bytes_in": 501,
         "bytes_out": 99, "bytes_transferred": 600, "payload_in": 480, "payload_out": 90, "events_out": 7,
         "kind": 30023, "connection": (3 << 40) + 1, "app": "Damus", "relay": "relay.example",
-        "metadata": {"reason": "slow down – « please »", "n": 3},
+        "metadata": {"reason": "slow down – « please »", "filters": 3},
     }  # fmt: skip
     assert verify(any_database) == []
 
@@ -176,6 +176,8 @@ POISON = {
     "negative bytes": {"bytes_in": -1},
     "bytes beyond bigint": {"bytes_out": 2**70},
     "connection beyond bigint": {"connection": 2**64},
+    "an IPv4 address as the client": {"client": "203.0.113.7"},
+    "an IPv6 address as the client": {"client": "[2001:db8::7]:4711"},
     "events beyond integer": {"events_out": 2**31},
     "a text for a number": {"payload_in": "many"},
 }
@@ -190,7 +192,8 @@ HALF_POISON = {
     "short event id": ({"event_id": b"abc"}, "event_id", None),
     "unknown verb": ({"event_type": "HELLO"}, "event_type", "OTHER"),
     "unknown error code": ({"error_code": "nonsense"}, "error_code", "other"),
-    "NUL in the metadata": ({"metadata": {"a\0": ["b\0", "\\u0000"]}}, "metadata", {"a\ufffd": ["b\ufffd", "\\u0000"]}),
+    "NUL in the metadata": ({"metadata": {"reason": "b\0 \\u0000"}}, "metadata", {"reason": "b\ufffd \\u0000"}),
+    "address in the app": ({"app": "bot at 203.0.113.7"}, "app", "bot at [address]"),
     "metadata that is no JSON": ({"metadata": {"a": object()}}, "metadata", None),
 }
 
@@ -226,6 +229,38 @@ def test_a_part_that_cannot_be_stored_is_left_out_and_noted(
         ("event", f"{column} cannot be stored", False)
     ]
     assert verify(database) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ({"reason": "no", "content": "MARKER"}, {"reason": "no"}),
+        ({"filters": [{"authors": ["MARKER"]}], "shape": "MARKER" * 9, "sub": {"x": "MARKER"}}, None),
+        ({"filters": True, "inferred": 1, "identities": 2}, {"identities": 2}),
+        ({"reason": "MARKER" * 2000}, None),
+    ],
+)
+def test_metadata_off_the_list_is_left_out_and_counted_whoever_sent_it(
+    database: Database, given: dict[str, object], kept: object
+) -> None:
+    with BatchWriter(database) as writer:
+        assert writer.write([batch([event(metadata=given), event(metadata=given)], source="collector:x")]).events == 2
+    assert rows_of(database, "metadata") == [(kept,)] * 2
+    assert rows_of(database, "reason, n, refused, sample LIKE '%%MARKER%%'", "quarantine") == [
+        ("metadata that is not on the list of what is kept", 2, False, False)
+    ]
+
+
+def test_an_address_in_a_refusal_is_masked_where_it_is_stored(database: Database) -> None:
+    with BatchWriter(database) as writer:
+        writer.write([batch([event(metadata={"reason": "blocked: 203.0.113.7, 2001:db8::7"})])])
+    assert rows_of(database, "metadata") == [({"reason": "blocked: [address], [address]"},)]
+    assert rows_of(database, "n", "quarantine") == []
+
+
+def test_a_name_that_only_looks_like_an_address_is_kept(database: Database) -> None:
+    with BatchWriter(database) as writer:
+        assert writer.write([batch([event(client="key:1.2.3.4"), event(client="a.b:c", kind=-1)])]).events == 2
 
 
 def test_other_records_are_cleaned_too(database: Database) -> None:
