@@ -7,7 +7,7 @@ import sys
 import typer
 from pydantic import ValidationError
 
-from cli import billing, demo, dev, export, reports, settings, token, user, verify
+from cli import billing, demo, dev, export, reports, settings, source, token, user, verify
 from core.exceptions import RelayAnalyticsError
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app.command("reports")(reports.show)
 app.command("settings")(settings.show)
 app.command("verify")(verify.verify)
 app.add_typer(billing.app, name="billing")
+app.add_typer(source.app, name="source")
 app.add_typer(token.app, name="token")
 app.add_typer(user.app, name="user")
 app.add_typer(demo.app, name="demo")

@@ -37,6 +37,19 @@ class InvalidTokenError(RelayAnalyticsError):
     """The API token is unknown, revoked or expired."""
 
 
+class BadSourceNameError(RelayAnalyticsError):
+    """The name of a source has 1 to 63 characters: small letters, digits, `.`, `_` and `-`, beginning with one of the
+    first two."""
+
+
+class UnknownSourceError(RelayAnalyticsError):
+    """There is no valid token of this source, or with this id."""
+
+
+class SourcesUnknownError(RelayAnalyticsError):
+    """This token is not known here, and the database that could tell does not answer."""
+
+
 class WrongPasswordError(RelayAnalyticsError):
     """Wrong user name or password."""
 

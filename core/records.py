@@ -106,16 +106,27 @@ class Sample(msgspec.Struct, gc=False, array_like=True, omit_defaults=True):
     disk_bytes: int | None = None
 
 
+class Refusal(msgspec.Struct, array_like=True):
+    """Records that were refused before they came here, or parts of them that were left out; for the quarantine."""
+
+    record: str  # event, delivery, connection, sample
+    reason: str
+    refused: bool  # False: the record was taken without a part of it
+    count: int
+    sample: str  # what was wrong with the first one; never an address or content
+
+
 class Batch(msgspec.Struct, array_like=True):
     """What is stored in one transaction, exactly once per (`source`, `sequence`)."""
 
-    source: str  # "tap:<relay>:<worker>:<spool id>", "import:<file digest>", "collector:<source>"
+    source: str  # "tap:<relay>:<worker>:<spool id>", "import:<file digest>", "collector:<spool id>"
     sequence: int  # grows by one within a source
     relay: str
     events: list[Event]
     deliveries: list[Delivery]
     connections: list[Connection]
     samples: list[Sample]
+    refusals: list[Refusal] = []
 
 
 encode_batch = msgspec.msgpack.Encoder().encode

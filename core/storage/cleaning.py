@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from core.metadata import allowed, is_address, without_addresses
-from core.records import ERROR_CODES, EVENT_TYPES, OUTCOMES, Connection, Delivery, Event, Sample
+from core.records import ERROR_CODES, EVENT_TYPES, OUTCOMES, Connection, Delivery, Event, Refusal, Sample
 
 EARLIEST = 946_684_800_000_000
 """2000-01-01 UTC in microseconds: an earlier timestamp is an error."""
@@ -49,6 +49,12 @@ class Quarantine:
             self.entries[key][0] += 1
         else:
             self.entries[key] = [1, printable(_shown(record))]
+
+    def take(self, refusal: Refusal) -> None:
+        """Enter what was refused before."""
+        key = (refusal.record, printable(refusal.reason), refusal.refused)
+        entry = self.entries.setdefault(key, [0, printable(refusal.sample)[:SAMPLE_LENGTH]])
+        entry[0] += refusal.count
 
     @property
     def refused(self) -> int:

@@ -110,6 +110,8 @@ def _cleaned(batches: Mapping[Key, Batch]) -> _Work:
     columns = rows.transpose([event for batch in batches.values() for event in batch.events])
     for key, batch in batches.items():
         quarantine = work.quarantines[key]
+        for refusal in batch.refusals:
+            quarantine.take(refusal)
         relay = cleaning.printable(batch.relay)[: cleaning.LONGEST_APP] or "unknown"
 
         def take(

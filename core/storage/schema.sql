@@ -910,3 +910,13 @@ CREATE INDEX client_error_day_time ON client_error_day USING brin (day) WITH (pa
 CREATE VIEW client_error_day_current AS
 SELECT day, relay_id, client_no, error_code_id, n FROM client_error_day
 UNION ALL SELECT (bucket AT TIME ZONE 'UTC')::date AS day, relay_id, client_no, error_code_id, n::bigint AS n FROM error_delta;
+
+-- Who may hand batches to the collector. A source may have several tokens, so that one can replace another.
+CREATE TABLE source_tokens (
+    token_id     text PRIMARY KEY,
+    token_hash   bytea NOT NULL UNIQUE,
+    source       text NOT NULL,
+    created_at   timestamptz NOT NULL,
+    revoked_at   timestamptz,
+    last_used_at timestamptz
+);

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from core.exceptions import DatabaseUnavailableError
-from core.records import Batch, Connection, Delivery
+from core.records import Batch, Connection, Delivery, Refusal
 from core.storage.database import Database
 from core.storage.verify import verify
 from core.storage.writer import BatchWriter
@@ -283,3 +283,18 @@ def test_a_result_names_what_it_counted(database: Database) -> None:
         "stored": (("tap:test", 1),), "skipped": (), "events": 2, "deliveries": 0, "connections": 0, "samples": 1,
         "refused": 0,
     }  # fmt: skip
+
+
+def test_what_was_refused_earlier_reaches_the_quarantine_with_the_batch(any_database: Database) -> None:
+    refused = Refusal("event", "timestamp is out of range", True, 3, "17\0")
+    left_out = Refusal("event", "a metadata key is not allowed", False, 2, "content")
+    both = Batch("collector:x", 1, "relay.example", [event(NOON)], [], [], [], [refused, left_out])
+    nothing_else = Batch("collector:x", 2, "relay.example", [], [], [], [], [refused])
+    with BatchWriter(any_database) as writer:
+        assert writer.write([both, nothing_else]).refused == 6
+        assert writer.write([both, nothing_else]).stored == ()
+    assert sorted(rows_of(any_database, "sequence, record, reason, refused, n, sample", "quarantine")) == [
+        (1, "event", "a metadata key is not allowed", False, 2, "content"),
+        (1, "event", "timestamp is out of range", True, 3, "17\ufffd"),
+        (2, "event", "timestamp is out of range", True, 3, "17\ufffd"),
+    ]
