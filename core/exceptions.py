@@ -25,6 +25,10 @@ class SpoolFullError(RelayAnalyticsError):
     """The local spool has reached SPOOL_MAX_BYTES; new rows are dropped and counted until the database catches up."""
 
 
+class SpoolReplacedError(RelayAnalyticsError):
+    """The file of the spool was set aside, because it was damaged; a new one has to be opened."""
+
+
 class BadParameterError(RelayAnalyticsError):
     """A report parameter has a value the report cannot use."""
 

@@ -28,6 +28,9 @@ EVENT_TYPES: tuple[str, ...] = get_args(EventType)
 OUTCOMES: tuple[str, ...] = get_args(Outcome)
 ERROR_CODES: tuple[str, ...] = get_args(ErrorCode)
 
+RECORDS = ("event", "delivery", "connection", "sample")
+"""The kinds of records, as counts name them."""
+
 IdentityKind = Literal["pubkey", "key", "address"]
 """What names a client: an authenticated pubkey, a configured key, or a keyed hash of the address."""
 
@@ -116,17 +119,38 @@ class Refusal(msgspec.Struct, array_like=True):
     sample: str  # what was wrong with the first one; never an address or content
 
 
+class Counts(msgspec.Struct, array_like=True, omit_defaults=True):
+    """What one run of a producer has received and dropped since it started, the records of this batch included.
+
+    Cumulative, so that nothing has to arrive in order, and a batch that is lost takes no count with it.
+    """
+
+    worker: int
+    started_at: int  # microseconds since the Unix epoch
+    received: dict[str, int]  # how many of each of RECORDS
+    dropped: dict[str, dict[str, int]] = {}  # reason → how many of each of RECORDS
+    ended: bool = False  # the last batch of a run that stopped in order
+
+
 class Batch(msgspec.Struct, array_like=True):
     """What is stored in one transaction, exactly once per (`source`, `sequence`)."""
 
-    source: str  # "tap:<relay>:<worker>:<spool id>", "import:<file digest>", "collector:<spool id>"
-    sequence: int  # grows by one within a source
+    source: str  # "tap:<relay>:<worker>:<run>", "import:<file digest>", "collector:<run>"
+    sequence: int  # grows by one within a source, from 1 on
     relay: str
     events: list[Event]
     deliveries: list[Delivery]
     connections: list[Connection]
     samples: list[Sample]
     refusals: list[Refusal] = []
+    made_at: int = 0  # microseconds since the Unix epoch
+    counts: Counts | None = None  # None: the producer received what the batch holds, and drops nothing
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """How many of each of RECORDS it holds."""
+        sizes = (len(self.events), len(self.deliveries), len(self.connections), len(self.samples))
+        return dict(zip(RECORDS, sizes, strict=True))
 
 
 encode_batch = msgspec.msgpack.Encoder().encode

@@ -6,15 +6,19 @@ What does not fit is dropped and counted, never kept at the cost of traffic.
 from __future__ import annotations
 
 import asyncio
+import secrets
 import sqlite3
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import structlog
 
-from core.exceptions import SpoolFullError
+from core.exceptions import SpoolFullError, SpoolReplacedError
 from core.records import Batch, Connection, Delivery, Event, Sample
-from ingest.spool import Spool, is_corrupt, set_aside
+from ingest.damage import is_corrupt, set_aside
+from ingest.spool import Spool
+from ingest.tally import FAILED, MEMORY, SPOOL_FULL, Tally
 
 log = structlog.get_logger()
 
@@ -29,28 +33,30 @@ RETRY_SECONDS = 1.0
 class SpoolKeeper:
     """The recorder's side of the spool, used from its one thread. Opens it late and again when it was damaged."""
 
-    def __init__(self, path: Path, max_bytes: int, relay: str, worker: int) -> None:
+    def __init__(self, path: Path, max_bytes: int) -> None:
         self._path = path
         self._max_bytes = max_bytes
-        self._relay = relay
-        self._worker = worker
         self._spool: Spool | None = None
 
     def append(self, batch: Batch) -> None:
         """Raises SpoolFullError, sqlite3.Error or OSError when the batch is not kept."""
         try:
             self._append(batch)
+        except SpoolReplacedError:
+            self.close()
+            self._append(batch)
         except sqlite3.Error as error:
+            inode = None if self._spool is None else self._spool.inode
             self.close()
             if not is_corrupt(error):
                 raise
-            log.error("The spool is damaged and starts anew", kept_as=str(set_aside(self._path)), error=str(error))
+            aside = set_aside(self._path, inode)
+            log.error("The spool is damaged and starts anew", kept_as=str(aside), error=str(error))
             self._append(batch)
 
     def _append(self, batch: Batch) -> None:
         if self._spool is None:
             self._spool = Spool(self._path, self._max_bytes)
-        batch.source = f"tap:{self._relay}:{self._worker}:{self._spool.id}"
         self._spool.append(batch)
 
     def close(self) -> None:
@@ -60,7 +66,7 @@ class SpoolKeeper:
 
 
 class Recorder:
-    """Where records go. `dropped` counts those that were lost because a bound was reached."""
+    """Where records go: received = handed to the spool + dropped + in memory."""
 
     def __init__(
         self,
@@ -68,6 +74,7 @@ class Recorder:
         relay: str,
         flush_interval: float,
         *,
+        worker: int = 0,
         max_records: int = MAX_RECORDS,
         batch_records: int = BATCH_RECORDS,
     ) -> None:
@@ -76,34 +83,49 @@ class Recorder:
         self._interval = flush_interval
         self._max_records = max_records
         self._batch_records = batch_records
+        self._tally = Tally(worker, _now())
+        # A name per run: a spool that went back to an older state, or an appending that failed after it had succeeded,
+        # never makes two batches look like one, nor one like two.
+        self._source = f"tap:{relay}:{worker}:{secrets.token_hex(6)}"
+        self._sequence = 0
         self._batch = self._empty()
+        self._unwritten: Batch | None = None  # was handed over and not kept yet: it is tried again as it is
         self._held = 0  # records in memory, those being written included
         self._collected = 0  # records in the current batch
         self._thread = ThreadPoolExecutor(1, "spool")
         self._writing: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._failing = False
-        self.dropped = 0
+
+    @property
+    def dropped(self) -> int:
+        """Records that were lost because a bound was reached."""
+        return self._tally.dropped
+
+    @property
+    def held(self) -> int:
+        """Records in memory."""
+        return self._held
 
     def event(self, record: Event) -> None:
-        if self._admit():
+        if self._admit("event"):
             self._batch.events.append(record)
 
     def delivery(self, record: Delivery) -> None:
-        if self._admit():
+        if self._admit("delivery"):
             self._batch.deliveries.append(record)
 
     def connection(self, record: Connection) -> None:
-        if self._admit():
+        if self._admit("connection"):
             self._batch.connections.append(record)
 
     def sample(self, record: Sample) -> None:
-        if self._admit():
+        if self._admit("sample"):
             self._batch.samples.append(record)
 
-    def _admit(self) -> bool:
+    def _admit(self, record: str) -> bool:
         if self._held >= self._max_records:
-            self.dropped += 1
+            self._tally.drop(MEMORY, {record: 1})
             return False
         self._held += 1
         self._collected += 1
@@ -126,43 +148,44 @@ class Recorder:
         self._hand_over()
 
     def _hand_over(self) -> None:
-        if self._collected and self._writing is None:
+        if (self._collected or self._unwritten) and self._writing is None:
             self._writing = asyncio.ensure_future(self._write())
 
-    async def _write(self) -> None:
-        batch, self._batch = self._batch, self._empty()
-        count, self._collected = self._collected, 0
+    async def _write(self, *, last: bool = False) -> None:
+        batch = self._unwritten = self._unwritten or self._sealed(ended=last)
         try:
             await asyncio.get_running_loop().run_in_executor(self._thread, self._keep.append, batch)
         except SpoolFullError as error:
-            self._lost(count, error)
+            self._lost(batch, SPOOL_FULL, error)
         except (sqlite3.Error, OSError) as error:
-            self._take_back(batch, count, error)
+            self._warn(error)
         except Exception as error:  # noqa: BLE001 - the edge of this task: a batch that cannot be encoded must not stop the next one
-            self._lost(count, error)
+            self._lost(batch, FAILED, error)
         else:
-            self._held -= count
+            self._unwritten = None
+            self._held -= sum(batch.sizes.values())
             if self._failing:
                 self._failing = False
                 log.info("The spool takes batches again", dropped=self.dropped)
         finally:
             self._writing = None
 
-    def _lost(self, count: int, error: Exception) -> None:
-        self._held -= count
-        self.dropped += count
-        self._warn(error)
+    def _sealed(self, *, ended: bool = False) -> Batch:
+        """The current batch, with its number and the counts up to it; a new one is begun."""
+        batch, self._batch = self._batch, self._empty()
+        self._collected = 0
+        self._sequence += 1
+        batch.sequence, batch.made_at = self._sequence, _now()
+        self._tally.take(batch.sizes)
+        batch.counts = self._tally.counts(ended=ended)
+        return batch
 
-    def _take_back(self, batch: Batch, count: int, error: Exception) -> None:
-        """Keeps what could not be written for the next attempt; memory stays bounded by `max_records`."""
-        for old, new in (
-            (batch.events, self._batch.events),
-            (batch.deliveries, self._batch.deliveries),
-            (batch.connections, self._batch.connections),
-            (batch.samples, self._batch.samples),
-        ):
-            new[:0] = old  # type: ignore[assignment]
-        self._collected += count
+    def _lost(self, batch: Batch, reason: str, error: Exception) -> None:
+        """The batch was not kept: its number goes to the next, so that no gap says that something is still to come."""
+        self._unwritten = None
+        self._sequence -= 1
+        self._held -= sum(batch.sizes.values())
+        self._tally.drop(reason, batch.sizes, taken=True)
         self._warn(error)
 
     def _warn(self, error: Exception) -> None:
@@ -171,17 +194,24 @@ class Recorder:
             log.error("The spool does not take batches; traffic flows on", error=str(error), dropped=self.dropped)
 
     async def stop(self) -> None:
-        """Hands the last batch over and closes the spool."""
+        """Hands the last batch over, which says that it is the last, and closes the spool."""
         if self._timer is not None:
             self._timer.cancel()
         if self._writing is not None:
             await self._writing
-        if self._collected:
+        if self._unwritten is not None:
             await self._write()
-            if self._collected:
-                self.dropped += self._collected
+        if self._unwritten is None:
+            await self._write(last=True)
+        if self._held:
+            log.error("Records could not be kept and are lost", records=self._held)
         await asyncio.get_running_loop().run_in_executor(self._thread, self._keep.close)
         self._thread.shutdown()
 
     def _empty(self) -> Batch:
-        return Batch("", 0, self._relay, [], [], [], [])
+        return Batch(self._source, 0, self._relay, [], [], [], [])
+
+
+def _now() -> int:
+    """Microseconds since the Unix epoch."""
+    return int(time.time() * 1_000_000)

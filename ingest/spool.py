@@ -1,33 +1,57 @@
-"""The local, durable queue between a tap and the database: one SQLite file per tap worker.
+"""The local, durable queue between a producer and the database: one SQLite file per tap worker.
 
-Sequences strictly grow, also after a restart and after the spool was emptied: a batch that was stored once is never
-taken for another. WAL with `synchronous=FULL`: a batch that `append` returned for survives a crash and a power cut.
+Positions strictly grow, also after a restart and after the spool was emptied. What makes a batch count once is its own
+source and sequence, not its position: a file that went back to an older state must not make new batches look stored.
+WAL with `synchronous=FULL`: a batch that `append` returned for survives a crash and a power cut.
 """
 
 from __future__ import annotations
 
-import secrets
 import sqlite3
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 import msgspec
 
-from core.exceptions import SpoolFullError
+from core.exceptions import SpoolFullError, SpoolReplacedError
 from core.records import Batch, decode_batch, encode_batch
 from core.settings import Settings
 
 SUFFIX = ".spool"
 _BUSY_SECONDS = 5.0
+# The index answers how much waits without reading payloads.
 _SCHEMA = """
 PRAGMA auto_vacuum = INCREMENTAL;
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = FULL;
 PRAGMA journal_size_limit = 16777216;
-CREATE TABLE IF NOT EXISTS spool (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS batches (sequence INTEGER PRIMARY KEY AUTOINCREMENT, payload BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS waiting (
+    position INTEGER PRIMARY KEY AUTOINCREMENT,
+    made_at INTEGER NOT NULL,
+    records INTEGER NOT NULL,
+    source TEXT NOT NULL,
+    sequence INTEGER NOT NULL,
+    checksum INTEGER NOT NULL,
+    payload BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS waiting_state ON waiting (made_at, records);
 """
+_COLUMNS = "position, source, sequence, records, checksum, payload FROM waiting"
+
+
+class Waiting(NamedTuple):
+    """A batch in the spool: where, which one, and of how many records."""
+
+    position: int
+    source: str
+    sequence: int
+    records: int
+    batch: Batch | None
+    """None when its bytes are damaged."""
 
 
 class Spool:
@@ -41,50 +65,42 @@ class Spool:
         self._db = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         try:
             self._db.executescript(_SCHEMA)
-            self._db.execute("INSERT OR IGNORE INTO spool VALUES ('id', ?)", (secrets.token_hex(6),))
-            (self.id,) = self._db.execute("SELECT value FROM spool WHERE name = 'id'").fetchone()
+            self.inode = path.stat().st_ino
         except BaseException:
             self._db.close()
             raise
         self.path.chmod(0o600)
 
     def append(self, batch: Batch) -> int:
-        """Keeps the batch and returns its sequence, which replaces the batch's own.
+        """Keeps the batch and returns its position.
 
-        Raises SpoolFullError at the bound, sqlite3.Error when the file cannot be written.
+        Raises SpoolFullError at the bound, SpoolReplacedError when the file was set aside, sqlite3.Error when it cannot
+        be written.
         """
         payload = encode_batch(batch)
-        if self.size() + len(payload) > self._max_bytes:
-            raise SpoolFullError
-        cursor = self._db.execute("INSERT INTO batches (payload) VALUES (?)", (payload,))
+        records = sum(batch.sizes.values())
+        with self._writing():
+            if not self.in_place():
+                raise SpoolReplacedError
+            if self.size() + len(payload) > self._max_bytes:
+                raise SpoolFullError
+            cursor = self._db.execute(
+                "INSERT INTO waiting (made_at, records, source, sequence, checksum, payload) VALUES (?, ?, ?, ?, ?, ?)",
+                (batch.made_at, records, batch.source, batch.sequence, zlib.crc32(payload), payload),
+            )
         return int(cursor.lastrowid or 0)
 
-    def read(self, after: int = 0, limit: int = 100) -> list[Batch]:
-        """Batches with a larger sequence than `after`, oldest first. What cannot be decoded is skipped and deleted."""
-        rows = self._db.execute(
-            "SELECT sequence, payload FROM batches WHERE sequence > ? ORDER BY sequence LIMIT ?", (after, limit)
-        ).fetchall()
-        batches = []
-        for sequence, payload in rows:
-            try:
-                batch = decode_batch(payload)
-            except msgspec.DecodeError:
-                self._db.execute("DELETE FROM batches WHERE sequence = ?", (sequence,))
-                continue
-            batch.sequence = sequence
-            batches.append(batch)
-        return batches
+    def read(self, after: int = 0, limit: int = 100) -> list[Waiting]:
+        """What waits behind a position, oldest first. A batch without a sequence of its own gets its position."""
+        rows = self._db.execute(f"SELECT {_COLUMNS} WHERE position > ? ORDER BY position LIMIT ?", (after, limit))
+        return [_waiting(*row) for row in rows.fetchall()]
 
     def acknowledge(self, up_to: int) -> None:
-        """Forgets what is stored elsewhere: every batch up to and including this sequence."""
-        self._db.execute("DELETE FROM batches WHERE sequence <= ?", (up_to,))
-
-    def remove(self, sequence: int) -> None:
-        """Forgets one batch."""
-        self._db.execute("DELETE FROM batches WHERE sequence = ?", (sequence,))
+        """Forgets what is stored elsewhere: every batch up to and including this position."""
+        self._db.execute("DELETE FROM waiting WHERE position <= ?", (up_to,))
 
     def is_empty(self) -> bool:
-        return self._db.execute("SELECT 1 FROM batches LIMIT 1").fetchone() is None
+        return self._db.execute("SELECT 1 FROM waiting LIMIT 1").fetchone() is None
 
     def size(self) -> int:
         """Bytes in use, free pages not counted."""
@@ -97,6 +113,13 @@ class Spool:
         """Gives free pages back to the file system."""
         self._db.execute("PRAGMA incremental_vacuum").fetchall()
 
+    def in_place(self) -> bool:
+        """Whether the open file is still the one of this name."""
+        try:
+            return self.path.stat().st_ino == self.inode
+        except FileNotFoundError:
+            return False
+
     def close(self) -> None:
         self._db.close()
 
@@ -108,6 +131,31 @@ class Spool:
     ) -> None:
         self.close()
 
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._db.execute("COMMIT")
+        finally:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+
+
+def read_one(db: sqlite3.Connection, position: int) -> Waiting | None:
+    """The batch at a position of a spool's database. Raises sqlite3.DatabaseError when that part is damaged."""
+    row = db.execute(f"SELECT {_COLUMNS} WHERE position = ?", (position,)).fetchone()
+    return None if row is None else _waiting(*row)
+
+
+def _waiting(position: int, source: str, sequence: int, records: int, checksum: int, payload: bytes) -> Waiting:
+    batch = None
+    if zlib.crc32(payload) == checksum:
+        with suppress(msgspec.DecodeError):
+            batch = decode_batch(payload)
+            batch.sequence = sequence or position
+    return Waiting(position, source, sequence or position, records, batch)
+
 
 def spool_path(settings: Settings, worker: int) -> Path:
     """Where a tap worker keeps its spool."""
@@ -117,20 +165,3 @@ def spool_path(settings: Settings, worker: int) -> Path:
 def spool_directory(settings: Settings) -> Path:
     """Demo traffic has its own: it must never reach the real database."""
     return settings.data_dir / ("spool-demo" if settings.demo == "on" else "spool")
-
-
-def set_aside(path: Path) -> Path:
-    """Moves a spool that SQLite cannot read out of the way, and returns where it went."""
-    aside = path.with_name(f"{path.stem}-{secrets.token_hex(4)}.corrupt")
-    path.rename(aside)
-    for companion in ("-wal", "-shm"):
-        path.with_name(path.name + companion).unlink(missing_ok=True)
-    return aside
-
-
-def is_corrupt(error: sqlite3.Error) -> bool:
-    """Whether the file itself is damaged, so that trying again is useless."""
-    return isinstance(error, sqlite3.DatabaseError) and getattr(error, "sqlite_errorcode", 0) in {
-        sqlite3.SQLITE_CORRUPT,
-        sqlite3.SQLITE_NOTADB,
-    }

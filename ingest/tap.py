@@ -37,8 +37,8 @@ class Tap:
         self.upstream = Upstream.from_url(settings.relay_url)
         self.handshake_timeout = settings.tap_handshake_timeout
         self.dial_timeout = settings.tap_dial_timeout
-        keeper = SpoolKeeper(spool_path(settings, worker), settings.spool_max_bytes, settings.relay, worker)
-        self.recorder = Recorder(keeper, settings.relay, settings.flush_interval)
+        keeper = SpoolKeeper(spool_path(settings, worker), settings.spool_max_bytes)
+        self.recorder = Recorder(keeper, settings.relay, settings.flush_interval, worker=worker)
         self.observer = Observer(settings, worker, self.recorder)
         self.sampler = Sampler(self.observer, worker, settings.data_dir)
         self._max_connections = min(settings.tap_max_connections, _connections_for_open_files())

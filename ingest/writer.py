@@ -6,14 +6,14 @@ put into quarantine, so that it neither vanishes nor blocks the others.
 
 from __future__ import annotations
 
-import sqlite3
+import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import closing
 from itertools import chain, islice
-from pathlib import Path
+from sqlite3 import Error as SpoolError
 
 import psycopg
 import structlog
@@ -26,14 +26,14 @@ from core.storage.database import Database, open_database
 from core.storage.migrate import migrate
 from core.storage.prepared import Prepared
 from core.storage.writer import BatchWriter
-from ingest.spool import SUFFIX, Spool, spool_directory
+from ingest import damage
+from ingest.intake import Group, Intake, acknowledge
+from ingest.spool import Waiting, spool_directory
 from ingest.upkeep import Upkeep
 
 log = structlog.get_logger()
 
 POLL_SECONDS = 0.05
-READ_AT_ONCE = 4
-"""Batches taken from a spool at a time, so that reading alternates with storing."""
 GROUP_EVENTS = 20_000
 GROUP_BATCHES = 200
 """How much goes into one transaction: what it costs beside its rows no longer counts, and its memory stays small."""
@@ -43,9 +43,10 @@ FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 5.0
 DRAIN_SECONDS = 10.0
 
-Group = list[tuple[Spool, Batch]]
-
-REFUSED = (psycopg.DataError, psycopg.IntegrityError, ValueError, TypeError, LookupError, ArithmeticError)
+REFUSED = (
+    psycopg.DataError, psycopg.IntegrityError, psycopg.errors.ProgramLimitExceeded,
+    ValueError, TypeError, LookupError, ArithmeticError, AttributeError, AssertionError, RecursionError,
+)  # fmt: skip
 """What says that the batch is at fault, and not the database."""
 
 
@@ -66,9 +67,8 @@ class Writer:
         self._settings = settings
         self._open = open_
         self._directory = spool_directory(settings)
-        self._spools: dict[
-            Path, tuple[int, Spool]
-        ] = {}  # with the file's inode: a damaged spool is replaced by its tap
+        self._intake = Intake(self._directory, settings.spool_max_bytes)
+        self._most_batches = GROUP_BATCHES
         self._database: Database | None = None
         self._batches: BatchWriter | None = None
         self._upkeep: Upkeep | None = None
@@ -78,20 +78,21 @@ class Writer:
 
         Raises DatabaseUnavailableError, MigrationError, or psycopg's error when the database cannot store it now.
         """
-        groups = islice(self._groups(), GROUPS_AT_ONCE)
+        searched = self._search_damaged()
+        most_batches = min(self._most_batches, GROUP_BATCHES)
+        groups = islice(self._intake.groups(GROUP_EVENTS, most_batches), GROUPS_AT_ONCE)
         first = next(groups, None)
         if first is None:
-            return 0
-        writer, stored = self._connected(), 0
+            return searched
+        writer, stored = self._connected(), searched
 
         def prepare(group: Group) -> Prepared:
-            return writer.prepare([batch for _, batch in group])
+            return writer.prepare([waiting.batch for _, waiting in group if waiting.batch is not None])
 
         with closing(ahead(chain([first], groups), prepare)) as prepared_groups:
             for group, prepared in prepared_groups:
                 self._store(writer, group, prepared)
-                for spool, batch in {id(spool): (spool, batch) for spool, batch in group}.values():
-                    spool.acknowledge(batch.sequence)  # the last one of each spool: they come in order
+                acknowledge(group)
                 stored += len(group)
         return stored
 
@@ -105,11 +106,12 @@ class Writer:
             try:
                 self._connected()
                 stored = self.step()
-            except (DatabaseUnavailableError, MigrationError, psycopg.Error, sqlite3.Error, OSError) as error:
+            except (DatabaseUnavailableError, MigrationError, psycopg.Error, SpoolError, OSError) as error:
                 if deadline is not None:
                     log.warning("Stopped before everything was stored; it waits in the spool", error=str(error))
                     break
                 pause = min(LONGEST_PAUSE, max(FIRST_PAUSE, pause * 2))
+                self._most_batches = max(1, self._most_batches // 4)  # what takes too long at once may pass in parts
                 log.warning("The database takes nothing; batches wait in the spool", error=str(error), retry_in=pause)
                 self._disconnect()
                 stop.wait(pause)
@@ -117,6 +119,7 @@ class Writer:
             if pause:
                 log.info("The database takes batches again")
                 pause = 0.0
+            self._most_batches = min(GROUP_BATCHES, self._most_batches * 2)
             if deadline is not None and (not stored or time.monotonic() > deadline):
                 break
             if not stored:
@@ -125,9 +128,7 @@ class Writer:
 
     def close(self) -> None:
         self._disconnect()
-        for _, spool in self._spools.values():
-            spool.close()
-        self._spools.clear()
+        self._intake.close()
 
     def _connected(self) -> BatchWriter:
         if self._batches is None or self._database is None:
@@ -147,67 +148,55 @@ class Writer:
             self._database.close()
         self._database = self._batches = self._upkeep = None
 
-    def _open_spools(self) -> list[Spool]:
-        spools = []
-        for path in sorted(self._directory.glob(f"*{SUFFIX}")):
-            inode = path.stat().st_ino
-            known = self._spools.get(path)
-            if known is not None and known[0] != inode:
-                known[1].close()
-                known = None
-            if known is None:
-                known = self._spools[path] = (inode, Spool(path, self._settings.spool_max_bytes))
-            spools.append(known[1])
-        return spools
-
-    def _groups(self) -> Iterator[Group]:
-        """What the spools hold, in groups for one transaction each. Read as it is asked for; acknowledges nothing."""
-        spools = dict.fromkeys(self._open_spools(), 0)  # with the last sequence that was read
-        group: Group = []
-        events = 0
-        while spools:
-            for spool, after in list(spools.items()):
-                batches = self._read(spool, after)
-                if not batches:
-                    spools.pop(spool)
-                    continue
-                spools[spool] = batches[-1].sequence
-                group += [(spool, batch) for batch in batches]
-                events += sum(len(batch.events) for batch in batches)
-                if events >= GROUP_EVENTS or len(group) >= GROUP_BATCHES:
-                    yield group
-                    group, events = [], 0
-        if group:
-            yield group
-
-    def _read(self, spool: Spool, after: int) -> list[Batch]:
-        try:
-            return spool.read(after, READ_AT_ONCE)
-        except sqlite3.DatabaseError as error:
-            log.error("A spool cannot be read", spool=str(spool.path), error=str(error))
-            self._spools.pop(spool.path)
-            spool.close()
-            return []
-
     def _store(self, writer: BatchWriter, group: Group, prepared: Future[Prepared]) -> None:
         try:
             writer.store(prepared.result())
-            return
         except REFUSED as error:
             log.warning("The database refuses batches; each is tried alone", error=str(error))
-        for _, batch in group:
-            try:
-                writer.write([batch])
-            except REFUSED as error:
-                log.error(
-                    "A batch is refused and goes into quarantine", kept_as=self._quarantine(batch), error=str(error)
-                )
+            for _, waiting in group:
+                self._store_alone(writer, waiting)
+            return
+        for _, waiting in group:
+            if waiting.batch is None:
+                self._store_alone(writer, waiting)
 
-    def _quarantine(self, batch: Batch) -> str:
+    def _store_alone(self, writer: BatchWriter, waiting: Waiting) -> None:
+        """Stores one batch, or enters it as quarantined: its number must not be waited for."""
+        if waiting.batch is None:
+            log.error("A batch is damaged", source=waiting.source, sequence=waiting.sequence, records=waiting.records)
+            damaged = Batch(waiting.source, waiting.sequence, "", [], [], [], [])
+            writer.refuse(damaged, "damaged in the spool", unreadable=waiting.records)
+            return
+        try:
+            writer.write([waiting.batch])
+        except REFUSED as error:
+            kept_as = self._keep(waiting.batch)
+            log.error("A batch is refused and goes into quarantine", kept_as=kept_as, error=str(error))
+            writer.refuse(waiting.batch, f"refused by the database: {str(error).splitlines()[0]}"[:200], kept_as)
+
+    def _keep(self, batch: Batch) -> str:
+        """Writes a refused batch to a file, before its spool forgets it. Raises OSError."""
         directory = self._directory / "quarantine"
         directory.mkdir(mode=0o700, exist_ok=True)
         name = "".join(each if each.isalnum() else "-" for each in batch.source)
         path = directory / f"{name}-{batch.sequence}.batch"
-        path.write_bytes(encode_batch(batch))
-        path.chmod(0o600)
+        path.touch(mode=0o600)
+        with path.open("wb") as file:
+            file.write(encode_batch(batch))
+            file.flush()
+            os.fsync(file.fileno())
         return str(path)
+
+    def _search_damaged(self) -> int:
+        """Stores what can still be read of spools that were set aside; returns the number of batches."""
+        stored = 0
+        for path in sorted(self._directory.glob(f"*{damage.DAMAGED}")):
+            writer = self._connected()
+            found = 0
+            for waiting in damage.readable(path):
+                self._store_alone(writer, waiting)
+                found += 1
+            path.rename(path.with_suffix(damage.SEARCHED))
+            log.warning("A damaged spool was searched", file=str(path), batches=found)
+            stored += found
+        return stored

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from core.records import Batch, Connection, Delivery, Event, Sample
+from core.records import RECORDS, Batch, Connection, Delivery, Event, Sample
 from core.storage import cleaning, partitions, rows
 from core.storage.binary_copy import Encoded, encoded
 from core.storage.cleaning import Quarantine
@@ -22,6 +22,9 @@ from core.storage.ledger import Key
 from core.storage.rollups import DELTAS, SESSION
 
 Record = TypeVar("Record", Event, Delivery, Connection, Sample)
+
+LISTS = ("events", "deliveries", "connections", "samples")
+"""Where a batch has its records, in the order of RECORDS."""
 
 LATER = 2**62
 """Microseconds: later than any record."""
@@ -42,6 +45,8 @@ class Prepared:
     days: set[date] = field(default_factory=set)
     quarantines: dict[Key, Quarantine] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
+    kept: dict[Key, dict[str, int]] = field(default_factory=dict)
+    """How many of each kind of record of a batch will be stored."""
 
     def first_seen(self) -> dict[str, int]:
         """First time of every client in these records, in microseconds."""
@@ -63,13 +68,14 @@ class _Work:
     samples: list[Sample] = field(default_factory=list)
     relays: dict[str, list[tuple[str, int]]] = field(default_factory=dict)  # record type → [(relay, how many)]
     quarantines: dict[Key, Quarantine] = field(default_factory=dict)
+    kept: dict[Key, dict[str, int]] = field(default_factory=dict)
 
 
 def prepare(batches: Mapping[Key, Batch], fixed: rows.Fixed) -> Prepared:
     """Clean and encode batches. Needs no database; what cannot be stored is left out and counted."""
     work = _cleaned(batches)
-    counts = {name: len(getattr(work, name)) for name in ("events", "deliveries", "connections", "samples")}
-    prepared = Prepared(batches, quarantines=work.quarantines, counts=counts)
+    counts = {name: len(getattr(work, name)) for name in LISTS}
+    prepared = Prepared(batches, quarantines=work.quarantines, counts=counts, kept=work.kept)
 
     def relays(records: str) -> rows.Array:
         each = np.array([prepared.relays[relay] for relay, _ in work.relays[records]], dtype=np.int64)
@@ -126,6 +132,9 @@ def _cleaned(batches: Mapping[Key, Batch]) -> _Work:
         take("deliveries", work.deliveries, batch.deliveries, cleaning.clean_delivery)
         take("connections", work.connections, batch.connections, cleaning.clean_connection)
         take("samples", work.samples, batch.samples, cleaning.clean_sample)
+        work.kept[key] = {
+            record: kept[-1][1] for record, kept in zip(RECORDS, map(work.relays.__getitem__, LISTS), strict=True)
+        }
         newest = work.events[len(work.events) - work.relays["events"][-1][1] :]
         encoded_metadata, failed = cleaning.encode_all_metadata([event.metadata for event in newest])
         work.metadata.extend(encoded_metadata)

@@ -11,7 +11,7 @@ import numpy as np
 import psycopg
 
 from core.records import Batch
-from core.storage import connection_minutes, ledger, partitions, rows
+from core.storage import connection_minutes, ingest_counts, ledger, partitions, rows
 from core.storage.binary_copy import Numbers, copy_encoded
 from core.storage.cleaning import Quarantine
 from core.storage.connections import Database, unavailable
@@ -78,6 +78,27 @@ class BatchWriter:
             self.close()  # the next call starts afresh: a new connection, and numbers read anew
             raise
 
+    def refuse(self, batch: Batch, reason: str, sample: str = "", *, unreadable: int = 0) -> None:
+        """Enter a batch as quarantined instead of storing it, once: its records count, its number is not waited for.
+
+        `unreadable`: how many records it had, when its bytes are damaged. Raises as `write`.
+        """
+        key = (batch.source, batch.sequence)
+        quarantine = Quarantine({("batch", reason, True): [unreadable or sum(batch.sizes.values()), sample]})
+        try:
+            with unavailable():
+                connection = self._connected()
+                with connection.transaction():
+                    if ledger.claim(connection, {key: batch}):
+                        _copy_quarantine(connection, {key: quarantine})
+                        if unreadable:
+                            ingest_counts.note_unreadable(connection, batch.source, unreadable)
+                        else:
+                            ingest_counts.note(connection, {key: batch}, {})
+        except BaseException:
+            self.close()
+            raise
+
     def close(self) -> None:
         self._names.forget()
         if self._connection is not None:
@@ -113,6 +134,7 @@ class BatchWriter:
         for table in prepared.tables:
             copy_encoded(connection, table, numbers)
         connection_minutes.note(connection, prepared.sample_times)
+        ingest_counts.note(connection, prepared.batches, prepared.kept)
         identities = {self._names.clients[client]: kind for client, kind in prepared.identities.items()}
         self._names.note_identities(connection, identities)
         refused = sum(one.refused for one in prepared.quarantines.values())

@@ -38,4 +38,4 @@ async def scripted() -> AsyncIterator[ScriptedRelay]:
 def spooled(settings: Settings) -> list[Batch]:
     """Everything a stopped tap measured."""
     with Spool(spool_path(settings, 0), settings.spool_max_bytes) as spool:
-        return spool.read(limit=10_000)
+        return [waiting.batch for waiting in spool.read(limit=10_000) if waiting.batch is not None]
