@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import typer
 
-from cli.processes import Child, Processes, module
+from cli.processes import STOP_PATIENCE, Child, Processes, module
 from core.accounts.users import ensure_admin
 from core.exceptions import DatabaseUnavailableError, RelayAnalyticsError
 from core.settings import Settings, get_settings
@@ -73,11 +73,20 @@ def _stop_embedded(settings: Settings, database: Database) -> None:
 
 def _children(settings: Settings, demo: bool) -> list[Child]:
     environment: dict[str, str] = {"DEMO": settings.demo}
-    parts = [Child(name, module(name), environment) for name in ("ingest", "api", "dashboard")]
+    drain = settings.tap_drain_seconds if "tap_drain_seconds" in settings.model_fields_set else 0.0
+    ingest = Child(
+        "ingest",
+        module("ingest"),
+        environment | {"TAP_DRAIN_SECONDS": str(drain)},  # Ctrl-C should not wait, unless it was asked for
+        patience=STOP_PATIENCE + drain,
+    )
+    parts = [ingest, *(Child(name, module(name), environment) for name in ("api", "dashboard"))]
     if not demo:
         return parts
     relay_port = _free_port()
-    environment |= {"RELAY_URL": run.relay_url(relay_port), "RELAY_NAME": settings.relay_name or "demo"}
+    relayed = {"RELAY_URL": run.relay_url(relay_port), "RELAY_NAME": settings.relay_name or "demo"}
+    environment |= relayed
+    ingest.environment = {**ingest.environment, **relayed}
     tap = f"ws://127.0.0.1:{settings.tap_port}"
     relay, clients, history = (
         Child(command.name, command.arguments, environment, once=command.ends)

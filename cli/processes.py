@@ -26,6 +26,7 @@ class Child:
     command: Sequence[str]
     environment: Mapping[str, str]
     once: bool = False
+    patience: float = STOP_PATIENCE
     process: subprocess.Popen[str] | None = field(default=None, init=False)
     started: float = field(default=0.0, init=False)
     restart_at: float = field(default=0.0, init=False)
@@ -101,7 +102,7 @@ class Processes:
                 continue
             process.send_signal(signal.SIGTERM)
             try:
-                process.wait(STOP_PATIENCE)
+                process.wait(child.patience)
             except subprocess.TimeoutExpired:
                 self.say(child.name, "does not stop; killed")
                 os.killpg(process.pid, signal.SIGKILL)

@@ -19,6 +19,7 @@ from core.tariffs import Tariff, read_tariff
 ROOT = Path(__file__).resolve().parent.parent
 
 Port = Annotated[int, Field(ge=1, le=65535)]
+MAX_WORKERS = 64
 PLACEHOLDERS = frozenset({"changeme", "change-me", "secret", "password", "example", "replace-me"})
 
 
@@ -50,9 +51,14 @@ class Settings(BaseSettings):
 
     tap_host: str = Field("127.0.0.1", description="Address the tap listens on. `0.0.0.0` for all interfaces.")
     tap_port: Port = Field(7777, description="Port the tap listens on.")
-    tap_max_connections: int = Field(9000, ge=1, description="Connections per tap; more are answered with 503.")
+    tap_max_connections: int = Field(
+        10_000,
+        ge=1,
+        description="Connections per tap worker; more are answered with 503. Each takes two open files: `ulimit -n` "
+        "(`LimitNOFILE`) must be over twice this, else it is lowered to what fits.",
+    )
     tap_workers: int = Field(
-        1, ge=1, le=64, description="Processes that share the tap's port, each with its own spool."
+        1, ge=1, le=MAX_WORKERS, description="Processes that share the tap's port, each with its own spool."
     )
     tap_max_message_bytes: int = Field(
         512 * 1024, ge=1024, description="A larger message is forwarded but not read (counted as oversized)."
@@ -73,6 +79,11 @@ class Settings(BaseSettings):
     tap_dial_timeout: float = Field(5.0, gt=0, description="Seconds to reach the relay before a 502.")
     tap_answer_timeout: float = Field(
         30.0, gt=0, description="Seconds without an answer after which a message counts as `unanswered`."
+    )
+    tap_drain_seconds: float = Field(
+        10.0,
+        ge=0,
+        description="Seconds that connections go on after SIGTERM, while the tap takes no new ones; then they end.",
     )
     client_key: Literal["address", "path", "subdomain", "header"] = Field(
         "address",
@@ -100,6 +111,10 @@ class Settings(BaseSettings):
     api_port: Port = Field(8002, description="Port the API listens on.")
     dashboard_host: str = Field("127.0.0.1", description="Address the dashboard listens on.")
     dashboard_port: Port = Field(3000, description="Port the dashboard listens on.")
+    metrics_host: str = Field("127.0.0.1", description="Address of `/metrics` and `/healthz`. They ask for no token.")
+    metrics_port: int = Field(
+        9464, ge=0, le=65535, description="Port of `/metrics` (Prometheus) and `/healthz`; 0 switches them off."
+    )
     session_days: int = Field(7, ge=1, description="Days until a dashboard sign-in ends by itself.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe log line shown.")
 

@@ -12,7 +12,7 @@ import threading
 
 from pydantic import ValidationError
 
-from core.settings import Settings, get_settings
+from core.settings import MAX_WORKERS, Settings, get_settings
 from ingest.logs import configure_logs
 
 NO_RELAY = (
@@ -25,7 +25,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m ingest", description=__doc__)
     parser.add_argument("role", nargs="?", choices=("all", "tap", "writer"), default="all", help="default: all")
     parser.add_argument("--worker", type=int, default=0, help="number of the tap worker")
-    parser.add_argument("--heartbeat", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--workers", type=_workers, help="tap workers that share the port; default: TAP_WORKERS")
+    parser.add_argument("--pulse", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--supervisor", type=int, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     try:
@@ -36,12 +37,21 @@ def main() -> int:
     if settings.relay_url is None and arguments.role != "writer":
         print(NO_RELAY, file=sys.stderr)
         return 2
+    if arguments.workers is not None:
+        settings = settings.model_copy(update={"tap_workers": arguments.workers})
     if arguments.supervisor is not None:
         _end_with(arguments.supervisor)
-    return run(settings, arguments.role, arguments.worker, arguments.heartbeat)
+    return run(settings, arguments.role, arguments.worker, arguments.pulse)
 
 
-def run(settings: Settings, role: str, worker: int, heartbeat: int | None) -> int:
+def _workers(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= MAX_WORKERS:
+        raise argparse.ArgumentTypeError(f"must be 1 to {MAX_WORKERS}")
+    return number
+
+
+def run(settings: Settings, role: str, worker: int, pulse: int | None) -> int:
     """Runs one role until it is asked to stop; returns the exit code."""
     if role == "all":
         from ingest.supervisor import supervise
@@ -52,7 +62,11 @@ def run(settings: Settings, role: str, worker: int, heartbeat: int | None) -> in
         from ingest.worker import run_tap
 
         configure_logs(settings.log_level, f"tap-{worker}")
-        run_tap(settings, worker, heartbeat)
+        try:
+            run_tap(settings, worker, pulse)
+        except OSError as error:
+            print(f"The tap cannot listen on {settings.tap_host}:{settings.tap_port}: {error}", file=sys.stderr)
+            return 1
     else:
         from ingest.writer import Writer
 

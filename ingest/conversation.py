@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from core.records import Connection, Delivery
+from collections.abc import Callable
+
+from core.records import Connection, Delivery, Event
 from ingest.apps import AppNames
 from ingest.clock import Clock
 from ingest.frames import FrameReader, Inflater
@@ -47,6 +49,7 @@ class Conversation:
         identity: Identity,
         app: str | None,
         *,
+        emit: Callable[[Event], None],
         recorder: Recorder,
         apps: AppNames,
         clock: Clock,
@@ -67,7 +70,7 @@ class Conversation:
         self.client_reader: FrameReader | None = None
         self.relay_reader: FrameReader | None = None
         self.pairing = Pairing(
-            emit=recorder.event,
+            emit=emit,
             connection=number,
             client=identity.client,
             timeout=answer_timeout,

@@ -76,6 +76,7 @@ class FrameReader:
         "fed",
         "frames",
         "inflater",
+        "oversized",
         "unread",
     )
 
@@ -93,6 +94,7 @@ class FrameReader:
         self.inflater: Inflater | None = None
         self.fed = self.claimed = self.unread = 0
         self.frames = 0
+        self.oversized = 0  # messages that are larger than what is read
         self.close_code: int | None = None
         self.failure: str | None = None
 
@@ -220,6 +222,7 @@ class FrameReader:
         if self._fragments_size > self._limit and self._fragments_compressed:
             raise FrameError("compressed message is too large")
         if payload is None or self._fragments_size > self._limit:
+            self.oversized += self._fragments_size - length <= self._limit  # once, when it grows too large
             self._fragments.clear()
         else:
             self._fragments.append(payload)
@@ -234,6 +237,7 @@ class FrameReader:
             if self.inflater is None:  # pragma: no cover - checked with the reserved bits
                 raise FrameError("compression was not negotiated")
             payload, size = self.inflater.inflate(payload)
+            self.oversized += payload is None
         self.claimed += wire
         self._on_message(payload, size, wire, now)
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from dataclasses import dataclass
 
 import structlog
 
-from core.settings import Settings
+from core.records import Event
+from core.settings import MAX_WORKERS, Settings
 from ingest.apps import AppNames, app_from_request
 from ingest.clock import Clock, monotonic
 from ingest.conversation import Conversation
@@ -27,7 +29,6 @@ QUEUE_BYTES = 64 * 1024 * 1024
 SWEEP_SECONDS = 0.1
 SWEEP_SLICES = 10
 """A tenth of the connections is swept each time, so that no turn of the loop is long."""
-MAX_WORKERS = 64
 
 
 @dataclass(slots=True)
@@ -45,6 +46,7 @@ class Counters:
     unreadable: int = 0  # connections whose frames could not be followed
     overloaded: int = 0  # connections read no further because the queue was full
     failures: int = 0  # errors in reading: ours
+    oversized: int = 0  # messages too large to read
     http: int = 0
     refused: int = 0  # 503
     late: int = 0  # 408
@@ -57,6 +59,8 @@ class Observer:
 
     def __init__(self, settings: Settings, worker: int, recorder: Recorder) -> None:
         self.counters = Counters()
+        self.answered: Counter[tuple[str, str]] = Counter()
+        """Client messages by verb and outcome, since the start."""
         self.recorder = recorder
         self.clock = Clock()
         self._worker = worker
@@ -88,6 +92,7 @@ class Observer:
                 self._number(),
                 self.identifier.identify(peer, head, time.time()),
                 app_from_request(head),
+                emit=self._emit,
                 recorder=self.recorder,
                 apps=self._apps,
                 clock=self.clock,
@@ -145,6 +150,10 @@ class Observer:
 
     # Reading
 
+    def _emit(self, event: Event) -> None:
+        self.answered[event.event_type, event.outcome] += 1
+        self.recorder.event(event)
+
     def _drain(self) -> None:
         self._scheduled = False
         queue, self._queue = self._queue, []
@@ -160,9 +169,11 @@ class Observer:
         reader = conversation.client_reader if from_client else conversation.relay_reader
         if reader is None:
             return
-        frames, messages = reader.frames, conversation.pairing.messages
+        frames, messages, oversized = reader.frames, conversation.pairing.messages, reader.oversized
         failed_before = reader.failure is not None
         reader.feed(data, now)
+        if reader.oversized != oversized:
+            self.counters.oversized += reader.oversized - oversized
         if from_client:
             self.counters.messages += conversation.pairing.messages - messages
         else:

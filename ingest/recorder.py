@@ -96,6 +96,7 @@ class Recorder:
         self._writing: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._failing = False
+        self._begun = self._unwritten_begun = 0.0  # when the batch got its first record
 
     @property
     def dropped(self) -> int:
@@ -106,6 +107,12 @@ class Recorder:
     def held(self) -> int:
         """Records in memory."""
         return self._held
+
+    def lag(self, now: float) -> float:
+        """Seconds that the oldest record in memory has waited, at the monotonic instant `now`."""
+        if self._unwritten is not None:
+            return now - self._unwritten_begun
+        return now - self._begun if self._collected else 0.0
 
     def event(self, record: Event) -> None:
         if self._admit("event"):
@@ -129,6 +136,8 @@ class Recorder:
             return False
         self._held += 1
         self._collected += 1
+        if self._collected == 1:
+            self._begun = time.monotonic()
         if self._collected >= self._batch_records and not self._failing:
             self._hand_over()
         return True
@@ -173,6 +182,7 @@ class Recorder:
     def _sealed(self, *, ended: bool = False) -> Batch:
         """The current batch, with its number and the counts up to it; a new one is begun."""
         batch, self._batch = self._batch, self._empty()
+        self._unwritten_begun = self._begun if self._collected else time.monotonic()
         self._collected = 0
         self._sequence += 1
         batch.sequence, batch.made_at = self._sequence, _now()

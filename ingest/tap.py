@@ -78,6 +78,19 @@ class Tap:
             max_connections=self._max_connections,
         )
 
+    async def drain(self, seconds: float, hurry: asyncio.Event) -> None:
+        """Takes no new connections, so that another process can have the port, and waits until those there are have
+        ended, `seconds` are over, or there is hurry. Nothing is cut here: `stop` does that."""
+        if self._server is not None:
+            self._server.close()
+        if not self._sides or not seconds:
+            return
+        log.info("The tap drains", connections=len(self._sides), seconds=seconds)
+        waits = [asyncio.ensure_future(event.wait()) for event in (self._empty, hurry)]
+        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        for each in waits:
+            each.cancel()
+
     async def stop(self) -> None:
         """Closes every connection; what was measured reaches the spool."""
         if self._server is not None:

@@ -4,55 +4,76 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
 import resource
 import signal
+from collections.abc import Sequence
 
 import structlog
 import uvloop
 
 from core.settings import Settings
+from ingest.metrics import Exposition, Process, Reading, build_info
+from ingest.metrics_server import Health, application, serving
+from ingest.pulse import PULSE_SECONDS, Pulse
 from ingest.tap import Tap
+from ingest.tap_metrics import tap_report
 
 log = structlog.get_logger()
 
-HEARTBEAT_SECONDS = 0.5
 REPORT_SECONDS = 60.0
 
 
-def run_tap(settings: Settings, worker: int, heartbeat: int | None = None) -> None:
-    """Serves until SIGTERM. `heartbeat` is a file to write to twice a second for as long as the event loop turns."""
+def run_tap(settings: Settings, worker: int, pulse: int | None = None) -> None:
+    """Serves until SIGTERM, then drains; a second SIGTERM ends that. `pulse`: the descriptor to show signs of life on;
+    without one, nobody else serves the metrics and this process does. Raises OSError when it cannot listen."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    uvloop.run(_serve(settings, worker, heartbeat))
+    uvloop.run(_serve(settings, worker, Pulse(pulse) if pulse is not None else None))
 
 
-async def _serve(settings: Settings, worker: int, heartbeat: int | None) -> None:
-    stop = asyncio.Event()
+async def _serve(settings: Settings, worker: int, pulse: Pulse | None) -> None:
+    stop, hurry = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    loop.add_signal_handler(signal.SIGTERM, lambda: (hurry if stop.is_set() else stop).set())
     tap = Tap(settings, worker)
     await tap.start()
     gc.freeze()  # what lives as long as the process needs no looking at
-    beats = loop.create_task(_beat(heartbeat)) if heartbeat is not None else None
-    reports = loop.create_task(_report(tap))
-    await stop.wait()
-    for task in (beats, reports):
-        if task is not None:
+    vitals = Vitals(tap, f"tap-{worker}", pulse)
+    health = application(vitals.exposition, lambda: vitals.health(stopping=stop.is_set()))
+    with serving(settings.metrics_host, settings.metrics_port if pulse is None else 0, health):
+        tasks = [loop.create_task(vitals.beat()), loop.create_task(_warn(tap))]
+        await stop.wait()
+        await tap.drain(settings.tap_drain_seconds, hurry)
+        await tap.stop()
+        for task in tasks:
             task.cancel()
-    await tap.stop()
 
 
-async def _beat(file: int) -> None:
-    while True:
-        try:
-            os.write(file, b".")
-        except OSError:
-            return  # the supervisor is gone, or does not read
-        await asyncio.sleep(HEARTBEAT_SECONDS)
+class Vitals:
+    """What the process says of itself. Taken in the event loop, because other threads must not walk what it changes."""
+
+    def __init__(self, tap: Tap, name: str, pulse: Pulse | None) -> None:
+        self._tap = tap
+        self._name = name
+        self._pulse = pulse
+        self._report: Sequence[Reading] = tap_report(tap)
+
+    async def beat(self) -> None:
+        """Twice a second, for as long as the event loop turns."""
+        while True:
+            self._report = tap_report(self._tap)
+            if self._pulse is not None and not self._pulse.beat(self._report):
+                return  # the supervisor is gone
+            await asyncio.sleep(PULSE_SECONDS)
+
+    def exposition(self) -> Exposition:
+        return Exposition([Process(self._name, True, 0, self._report)], [build_info()])
+
+    def health(self, *, stopping: bool) -> Health:
+        return Health(not stopping, "stopping" if stopping else "ok", {self._name: "up"})
 
 
-async def _report(tap: Tap) -> None:
+async def _warn(tap: Tap) -> None:
     """A line a minute when something went wrong that no row tells."""
     before: dict[str, int] = {}
     names = ("unreadable", "overloaded", "failures", "refused", "late", "bad", "unreachable")

@@ -82,7 +82,7 @@ def running(environment: dict[str, str], output: Path) -> Iterator[subprocess.Po
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    ports = {name: str(free_port()) for name in ("TAP_PORT", "API_PORT", "DASHBOARD_PORT")}
+    ports = {name: str(free_port()) for name in ("TAP_PORT", "API_PORT", "DASHBOARD_PORT", "METRICS_PORT")}
     inherited = {name: value for name, value in os.environ.items() if name not in {"RELAY_URL", "DATABASE_URL", "DEMO"}}
     return inherited | ports | {"DATA_DIR": str(tmp_path / "var")}
 

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from api.app import create_app
-from cli import reports, settings
+from cli import metrics, reports, settings
 from cli.main import app as command
 from core.settings import ROOT, Settings
 from core.storage.database import Database
@@ -26,6 +26,12 @@ def test_the_list_of_settings_is_current() -> None:
 def test_the_list_of_reports_is_current() -> None:
     assert (ROOT / "docs" / "reports.md").read_text() == reports.as_markdown(), (
         "run: relay-analytics reports --markdown > docs/reports.md"
+    )
+
+
+def test_the_list_of_metrics_is_current() -> None:
+    assert (ROOT / "docs" / "metrics.md").read_text() == metrics.as_markdown(), (
+        "run: relay-analytics metrics --markdown > docs/metrics.md"
     )
 
 

@@ -106,6 +106,8 @@ async def running_stack(relay_url: str, database: Database, directory: Path, **s
         "DATABASE_URL": database.dsn,
         "DATA_DIR": str(directory),
         "TAP_PORT": str(port),
+        "TAP_DRAIN_SECONDS": "0",
+        "METRICS_PORT": "0",
         **settings,
     }
     with tempfile.TemporaryFile() as log:

@@ -16,7 +16,8 @@ DEADLINE = 60.0
 
 
 def environment(directory: Path, **values: str) -> dict[str, str]:
-    return {**os.environ, "DATA_DIR": str(directory), "DEMO": "off", "DATABASE_URL": "", **values}
+    quiet = {"METRICS_PORT": "0", "TAP_DRAIN_SECONDS": "0"}
+    return {**os.environ, **quiet, "DATA_DIR": str(directory), "DEMO": "off", "DATABASE_URL": "", **values}
 
 
 async def test_without_a_relay_it_says_what_to_set(tmp_path: Path) -> None:
