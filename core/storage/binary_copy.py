@@ -15,7 +15,7 @@ import psycopg
 from numpy.typing import NDArray
 from psycopg import sql
 
-from core.storage.frames import POSTGRES_EPOCH_DAYS, POSTGRES_EPOCH_US
+from core.storage.postgres_epoch import POSTGRES_EPOCH_DAYS, POSTGRES_EPOCH_US
 
 HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 TRAILER = b"\xff\xff"

@@ -5,20 +5,31 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
-from sqlalchemy import Engine, create_engine
-from sqlalchemy.engine import make_url
 
 from core.exceptions import DatabaseUnavailableError
-from core.storage.frames import fetch_frame
+
+if TYPE_CHECKING:  # loaded where they are used: a writer that was killed is back in half the time, with half the memory
+    import pandas as pd
+    from sqlalchemy import Engine
 
 CONNECT_TIMEOUT = 5
 """Seconds to wait for a connection before the database counts as unavailable."""
+UNLIMITED = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
+"""Limits that a server may set for everyone, and under which a large batch would never be stored."""
+ALIVE: dict[str, Any] = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+"""A server that vanished without a word (power, network) is noticed within half a minute, not within hours."""
+
+_WRITE_OPTIONS = " ".join(["-c timezone=UTC -c jit=off", *(f"-c {name}=0" for name in UNLIMITED)])
 
 Params = Mapping[str, Any] | Sequence[Any] | None
 
@@ -49,7 +60,7 @@ class Database:
         """A new connection of its own, without time limits. Raises DatabaseUnavailableError."""
         with unavailable():
             return psycopg.connect(
-                self.dsn, autocommit=autocommit, connect_timeout=CONNECT_TIMEOUT, options="-c timezone=UTC -c jit=off"
+                self.dsn, autocommit=autocommit, connect_timeout=CONNECT_TIMEOUT, options=_WRITE_OPTIONS, **ALIVE
             )
 
     @cached_property
@@ -57,7 +68,7 @@ class Database:
         """The pool of this process; `with database.borrow() as connection` names its failures."""
         return ConnectionPool(
             self.dsn,
-            kwargs={"connect_timeout": CONNECT_TIMEOUT, "options": self._read_options},
+            kwargs={"connect_timeout": CONNECT_TIMEOUT, "options": self._read_options, **ALIVE},
             min_size=0,
             max_size=self._pool_size,
             timeout=CONNECT_TIMEOUT + 1,
@@ -79,6 +90,9 @@ class Database:
     @cached_property
     def engine(self) -> Engine:
         """An SQLAlchemy engine, for `pandas.read_sql` and notebooks."""
+        from sqlalchemy import create_engine
+        from sqlalchemy.engine import make_url
+
         return create_engine(
             make_url(self.dsn).set(drivername="postgresql+psycopg"),
             pool_pre_ping=True,
@@ -87,6 +101,8 @@ class Database:
 
     def read(self, sql: str, params: Params = None) -> pd.DataFrame:
         """The rows of a query, with the column types of `frames.fetch_frame`. Raises DatabaseUnavailableError."""
+        from core.storage.frames import fetch_frame
+
         with unavailable(), self.pool.connection() as connection:
             connection.autocommit = True  # a report is one statement: spares BEGIN and COMMIT
             try:

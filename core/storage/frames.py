@@ -17,9 +17,7 @@ from psycopg.abc import Buffer
 from psycopg.adapt import Loader
 from psycopg.pq import Format
 
-POSTGRES_EPOCH_US = 946_684_800_000_000
-"""2000-01-01 UTC in microseconds since the Unix epoch: where PostgreSQL's timestamps count from."""
-POSTGRES_EPOCH_DAYS = 10_957
+from core.storage.postgres_epoch import POSTGRES_EPOCH_DAYS, POSTGRES_EPOCH_US
 
 INTEGERS = {20, 21, 23, 26}
 FLOATS = {700, 701, 1700}
