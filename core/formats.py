@@ -12,6 +12,7 @@ MISSING = "–"
 UNCHANGED = "±0%"
 
 _COUNTS = (("B", 1e9), ("M", 1e6), ("k", 1e3))
+_BITS = (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3))
 _BYTES = (("PB", 1e15), ("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3))
 
 
@@ -62,6 +63,33 @@ def milliseconds(value: float | None) -> str:
     return f"{value:.0f} ms" if abs(value) >= 100 else f"{value:.1f} ms" if abs(value) >= 1 else f"{value:.2f} ms"
 
 
+def bit_rate(value: float | None) -> str:
+    """Bits per second with a decimal unit: 950 bit/s, 1.2 Mbit/s."""
+    if value is None or missing(value):
+        return MISSING
+    for unit, scale in _BITS:
+        if abs(value) >= scale:
+            return f"{value / scale:.1f} {unit}bit/s"
+    return f"{value:.0f} bit/s"
+
+
+def ratio(value: float | None) -> str:
+    """One thing per another: 0.34."""
+    return MISSING if value is None or missing(value) else f"{value:.2f}"
+
+
+def duration(seconds: float | None) -> str:
+    """A length of time: 0.4 s, 45 s, 12 min, 3.5 h, 2.1 d."""
+    if seconds is None or missing(seconds):
+        return MISSING
+    if seconds < 60:
+        return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
+    for unit, size_ in (("d", 86_400), ("h", 3_600)):
+        if seconds >= size_:
+            return f"{seconds / size_:.1f} {unit}"
+    return f"{seconds / 60:.0f} min"
+
+
 def percent(value: float | None) -> str:
     """A percentage given as 0..100."""
     if value is None or missing(value):
@@ -80,10 +108,16 @@ def change(new: float | None, old: float | None) -> str | None:
     """The signed change from `old` to `new` in per cent; None when there is nothing to compare with."""
     if new is None or old is None or missing(new) or missing(old) or old == 0:
         return None
-    percent_ = (new - old) / old * 100
-    if abs(percent_) < 0.5:
+    return relative((new - old) / old)
+
+
+def relative(change: float | None) -> str | None:
+    """A relative change (0.1: a tenth more) in per cent; None when there is none."""
+    if change is None or missing(change):
+        return None
+    if abs(change) < 0.005:
         return UNCHANGED
-    return f"{percent_:+.0f}%" if abs(percent_) < 1000 else f"×{new / old:.0f}"
+    return f"{change:+.0%}" if abs(change) < 10 else f"×{change + 1:.0f}"
 
 
 def zone_label(instant: datetime) -> str:

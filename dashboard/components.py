@@ -12,6 +12,8 @@ import streamlit as st
 
 from core.charts.theme import DARK, EVENT_TYPES, LIGHT
 from core.formats import percent
+from core.reports.declaration import Result
+from core.reports.frame import REACHES_AHEAD
 from dashboard.places import database
 
 Downloads = Sequence[tuple[str, str]]
@@ -51,7 +53,11 @@ def live_badge(state: LiveState, text: str) -> str:
 
 def colour(category: str) -> str:
     """The CSS colour of an event-type category, by its place in the fixed domain, in both themes."""
-    place = EVENT_TYPES.index(category)
+    return colour_of(EVENT_TYPES.index(category))
+
+
+def colour_of(place: int) -> str:
+    """The CSS colour of the n-th category of a chart, in both themes."""
     return f"light-dark({LIGHT[place]},{DARK[place]})"
 
 
@@ -106,13 +112,25 @@ def meters(items: Iterable[tuple[str, float | None, str, str]]) -> None:
     st.html(f'<div class="meters">{"".join(bars)}</div>')
 
 
+def notes(result: Result, *known: str) -> None:
+    """What a result warns of, in one quiet line above its numbers; but for `known`, which the page says elsewhere.
+
+    That a range ends with today goes without saying.
+    """
+    said = [warning for warning in result.meta.warnings if warning not in (REACHES_AHEAD, *known)]
+    if said:
+        st.html(f'<div class="until" role="status">{escape(" ".join(said))}</div>')
+
+
 def nothing_here(text: str, height: int) -> None:
     """In place of a chart without rows; as high as the chart, so that nothing jumps when rows come."""
     st.html(f'<div class="nothing" style="height:{height}px">{escape(text)}</div>')
 
 
-def empty_state(title: str, hint: str, *, code: str = "") -> None:
-    """What to do next, where there is nothing to show yet."""
-    with st.container(key="card-empty"):
+def empty_state(title: str, hint: str, *, code: str = "", page: tuple[str, str] | None = None) -> None:
+    """What to do next, where there is nothing to show yet. `page`: file and name of where to go for it."""
+    with st.container(key="card-empty", horizontal_alignment="center"):
         block = f"<code>{escape(code)}</code>" if code else ""
         st.html(f'<div class="empty"><h2>{escape(title)}</h2><p>{escape(hint)}</p>{block}</div>')
+        if page is not None:
+            st.page_link(page[0], label=page[1], icon=":material/arrow_forward:")

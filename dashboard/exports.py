@@ -1,69 +1,143 @@
-"""Downloads: a table of a report as CSV or JSON, for a signed-in visitor whose role includes it."""
+"""Downloads: a table of a report as a file, for a signed-in visitor whose role includes it."""
 
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from html import escape
+from typing import Any
 from urllib.parse import urlencode
 
 import pandas as pd
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
+from core import export
 from core.accounts import sessions
 from core.exceptions import BadParameterError
-from core.reports import realtime
-from core.reports.declaration import Result
+from core.reports import REPORTS
+from core.reports.declaration import Report, Result
 from core.settings import get_settings
+from dashboard.data import allowed
+from dashboard.filters import Filters
 from dashboard.nav import STAFF
 from dashboard.places import BASE, COOKIE, database, now
+from dashboard.reading import read_arguments
 
 FORMATS = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
+OWN = ("client",)
+"""Reports that a client's own user may have, of itself."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def link(table: str, file_format: str, window: int, at: datetime | None) -> str:
-    """The address of a download. `at` is the moment the view is paused at; None: the moment of the click."""
-    query = {"window": str(window)} | ({"at": at.isoformat()} if at else {})
-    return f"{BASE}/export/realtime/{table}.{file_format}?{urlencode(query)}"
+def links(report: Report, table: str, arguments: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Label and address of each download of a table, with the arguments its page used."""
+    query = urlencode({name: _text(value) for name, value in arguments.items() if value is not None})
+    return [(name.upper(), f"{BASE}/export/{report.name}/{table}.{name}?{query}") for name in FORMATS]
 
 
-def download(request: Request) -> Response:
-    """One table of the realtime report, as `{table}.csv` or `{table}.json`."""
+def raw_links(start: str | date, end: str | date, filters: Filters) -> str:
+    """Links to the raw events of a range in every format, as HTML."""
+    given = {"start": _text(start), "end": _text(end), "time_zone": filters.time_zone} | filters.chosen()
+    query = urlencode(given)
+    return (
+        '<div class="links">'
+        + "".join(
+            f'<a href="{BASE}/export/raw.{name}?{escape(query)}" download>{name.upper()}</a>' for name in export.FORMATS
+        )
+        + "</div>"
+    )
+
+
+def download_raw(request: Request) -> Response:
+    """Raw events as a stream, in flat memory; cut off, it ends without its last chunk."""
     user = sessions.user_of(database(), request.cookies.get(COOKIE), now())
     if user is None:
         return PlainTextResponse("Sign in first.", status_code=401)
     if user.role not in STAFF:
         return PlainTextResponse("Your role does not include this download.", status_code=403)
+    given = dict(request.query_params)
+    try:
+        events = export.raw_events(
+            database(),
+            given.get("start", ""),
+            given.get("end", ""),
+            request.path_params["format"],
+            time_zone=given.get("time_zone", get_settings().time_zone),
+            event_type=given.get("event_type"),
+            kind=int(given["kind"]) if given.get("kind", "").isdecimal() else None,
+            client=given.get("client"),
+            error_code=given.get("error_code"),
+            metadata=user.role != "business",
+        )
+    except BadParameterError as error:
+        return PlainTextResponse(str(error), status_code=422)
+    last = events.end - timedelta(microseconds=1)
+    prefix = "demo_" if database().demo else ""
+    name = f"{prefix}events_{events.start:%Y-%m-%d}_{last:%Y-%m-%d}.{events.file_format}"
+    return StreamingResponse(
+        iter(events),
+        media_type=events.media_type,
+        headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
+    )
+
+
+def _text(value: Any) -> str:
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def download(request: Request) -> Response:
+    """One table of a report, as `{table}.csv` or `{table}.json`. `at`: the moment of the report; else now."""
+    user = sessions.user_of(database(), request.cookies.get(COOKIE), now())
+    if user is None:
+        return PlainTextResponse("Sign in first.", status_code=401)
+    if user.role not in STAFF and request.path_params["report"] not in OWN:
+        return PlainTextResponse("Your role does not include this download.", status_code=403)
     table, _, file_format = request.path_params["file"].rpartition(".")
-    if request.path_params["report"] != realtime.name or file_format not in FORMATS:
+    report = REPORTS.get(request.path_params["report"])
+    if report is None or file_format not in FORMATS:
         return PlainTextResponse("There is no such download.", status_code=404)
     try:
-        window, at = _parameters(request)
-        result = realtime(database(), now=at, window=window, time_zone=get_settings().time_zone)
+        given = dict(request.query_params)
+        at = _moment(given.pop("at", None))
+        arguments = {"time_zone": get_settings().time_zone} | read_arguments(report, given)
+        result = report(database(), now=at, **allowed(user, report, arguments))
     except BadParameterError as error:
         return PlainTextResponse(str(error), status_code=422)
     if table not in result.tables:
         return PlainTextResponse("There is no such table.", status_code=404)
     body = as_csv(result[table]) if file_format == "csv" else as_json(result, table)
-    prefix = "demo_" if result.meta.demo else ""
-    name = f"{prefix}realtime_{table}_{at:%Y%m%dT%H%M%SZ}.{file_format}"
     return Response(
         body,
         media_type=FORMATS[file_format],
-        headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
+        headers={
+            "Content-Disposition": f'attachment; filename="{_file_name(result, table, at)}.{file_format}"',
+            "Cache-Control": "no-store",
+        },
     )
 
 
-def _parameters(request: Request) -> tuple[int, datetime]:
+def _file_name(result: Result, table: str, at: datetime) -> str:
+    """What it holds and of when: `traffic_timeline_2026-01-01_2026-01-31`."""
+    meta = result.meta
+    prefix = "demo_" if meta.demo else ""
+    if meta.report == "realtime":
+        return f"{prefix}realtime_{table}_{at:%Y%m%dT%H%M%SZ}"
+    last = meta.end - pd.Timedelta(microseconds=1)
+    return f"{prefix}{meta.report}_{table}_{meta.start:%Y-%m-%d}_{last:%Y-%m-%d}"
+
+
+def _moment(text: str | None) -> datetime:
+    if text is None:
+        return now()
     try:
-        window = int(request.query_params.get("window", "300"))
-        at = datetime.fromisoformat(request.query_params["at"]) if "at" in request.query_params else now()
+        at = datetime.fromisoformat(text)
     except ValueError as error:
         raise BadParameterError(f"A parameter cannot be read: {error}.") from error
     if at.tzinfo is None:
         raise BadParameterError("`at` needs a time zone, such as 2024-01-01T12:00:00+00:00.")
-    return window, at
+    return at
 
 
 def as_csv(frame: pd.DataFrame) -> str:

@@ -10,6 +10,8 @@ HEADERS = {
     "x-frame-options": "SAMEORIGIN",
     "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
+    # nothing is fetched from other hosts: Streamlit would ask a font host for a page's icon
+    "content-security-policy": "img-src 'self' data: blob:; font-src 'self' data:; frame-ancestors 'self'",
 }
 
 

@@ -24,7 +24,18 @@ class Entry:
     default: bool = False
 
 
-ENTRIES = (Entry("Analytics", "pages/realtime.py", "Realtime", ":material/sensors:", STAFF, default=True),)
+ENTRIES = (
+    Entry("Analytics", "pages/realtime.py", "Realtime", ":material/sensors:", STAFF, default=True),
+    Entry("Analytics", "pages/traffic.py", "Traffic", ":material/show_chart:", STAFF),
+    Entry("Analytics", "pages/users.py", "Users", ":material/group:", STAFF),
+    Entry("Analytics", "pages/performance.py", "Performance", ":material/speed:", STAFF),
+    Entry("Analytics", "pages/errors.py", "Errors", ":material/error:", STAFF),
+    Entry("Analytics", "pages/bandwidth.py", "Bandwidth", ":material/swap_vert:", STAFF),
+    Entry("Clients", "pages/clients.py", "Clients", ":material/leaderboard:", STAFF),
+    Entry("Clients", "pages/client.py", "Client", ":material/person:", (*STAFF, "client")),
+    Entry("Clients", "pages/billing.py", "Billing", ":material/receipt_long:", ("admin", "business")),
+    Entry("Share", "pages/reports.py", "Reports", ":material/description:", STAFF),
+)
 
 
 def pages(user: User | None) -> dict[str, list[StreamlitPage]]:

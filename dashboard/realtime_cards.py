@@ -11,9 +11,11 @@ import streamlit as st
 from core import formats
 from core.charts import live as charts
 from core.charts.parts import spec
+from core.charts.theme import BLUE, ORANGE, TEAL, VIOLET
+from core.reports import realtime
+from dashboard import exports
 from dashboard.components import Fact, card, colour, legend, legend_rows, meters, nothing_here, strip
 from dashboard.error_list import error_list
-from dashboard.exports import link
 from dashboard.live import View
 
 NOTABLE = 0.10
@@ -41,8 +43,7 @@ def window_name(seconds: int) -> str:
 
 def downloads(view: View, table: str, paused: bool) -> list[tuple[str, str]]:
     """CSV and JSON of a table: as it is at the click, or at the moment the page is paused at."""
-    at = view.at if paused else None
-    return [(name.upper(), link(table, name, view.window, at)) for name in ("csv", "json")]
+    return exports.links(realtime, table, {"window": view.window, "at": view.at if paused else None})
 
 
 def key_numbers(view: View) -> None:
@@ -138,8 +139,8 @@ def bandwidth(view: View, paused: bool) -> None:
         now = view.summary
         legend(
             [
-                ("Out", f"{formats.size(now['bytes_out_per_second'])}/s", charts.TEAL),
-                ("In", f"{formats.size(now['bytes_in_per_second'])}/s", charts.ORANGE),
+                ("Out", f"{formats.size(now['bytes_out_per_second'])}/s", TEAL),
+                ("In", f"{formats.size(now['bytes_in_per_second'])}/s", ORANGE),
             ]
         )
         st.vega_lite_chart(
@@ -152,7 +153,7 @@ def latency(view: View, paused: bool) -> None:
     window = window_name(view.window)
     with card("Response time", f"last {window}", key="latency", downloads=downloads(view, "latency", paused)):
         now = view.summary
-        shades = (charts.BLUE, "rgba(59,136,236,.55)", "rgba(59,136,236,.3)")
+        shades = (BLUE, "rgba(59,136,236,.55)", "rgba(59,136,236,.3)")
         legend(
             (name, formats.milliseconds(now[f"response_time_{name}_ms"]), shade)
             for name, shade in zip(("p50", "p95", "p99"), shades, strict=True)
@@ -174,7 +175,7 @@ def connections(view: View, paused: bool) -> None:
         now = view.summary
         legend(
             [
-                ("Open", formats.count(now["active_connections"]), charts.VIOLET),
+                ("Open", formats.count(now["active_connections"]), VIOLET),
                 ("Peak today", formats.count(now["peak_connections"]), "rgba(124,92,255,.45)"),
             ]
         )

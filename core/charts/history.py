@@ -6,34 +6,24 @@ A series has at most MOST_POINTS points: of a longer one neighbouring buckets ar
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import altair as alt
 import pandas as pd
 
-from core.charts.parts import crosshair, fade, finish, time_x, value_y, wall_clock
-from core.charts.theme import EVENT_TYPES, NEUTRAL, OTHER, category
+from core.charts.parts import crosshair, fade, finish, value_y
+from core.charts.series import MOST_BARS, Chart, clocked, colour, noted, thinned, time_axis, until
+from core.charts.theme import EVENT_TYPES, NEUTRAL, OTHER, VIOLET, category
 from core.formats import COUNT_AXIS, MS_AXIS
 
 if TYPE_CHECKING:
     from core.reports.declaration import Meta, Result
 
-Chart = alt.Chart | alt.LayerChart
-MOST_POINTS = 400
-MOST_BARS = 62
-"""A series of more points is drawn as areas."""
-BAR_WIDTH = 0.94
-"""Part of its bucket that a bar fills."""
 MOST_CODES = 5
-HOURS_LABELLED = timedelta(days=4)
-"""A time axis over more than this names days only."""
-VIOLET = "#7C5CFF"
+OUTCOMES = ("Accepted", "Duplicate", "Rejected", "Unanswered", "Other")
+"""`Other`: failed, cancelled, or cut off with the connection."""
 PERCENTILES = {"p50_ms": "P50", "p95_ms": "P95", "p99_ms": "P99"}
-AXIS_LABELS = {"hour": "%d %b %H:%M", "month": "%b %Y"}
-TIP_LABELS = {"hour": "%a %d %b %Y %H:%M", "month": "%B %Y", "week": "Week of %d %b %Y"}
-DAY_AXIS, DAY_TIP = "%d %b", "%a %d %b %Y"
 
 
 def traffic(result: Result, previous: Result | None = None, height: int = 300) -> Chart:
@@ -42,7 +32,7 @@ def traffic(result: Result, previous: Result | None = None, height: int = 300) -
     rows = rows.assign(event_type=rows["event_type"].map(category)).rename(columns={"event_type": "series"})
     rows = rows.groupby(["timestamp", "series"])[["events"]].sum().reset_index()
     before = None
-    if previous is not None:
+    if previous is not None and previous.frame["events"].any():
         before = result.frame[["timestamp"]].assign(previous=previous.frame["events"].reindex(result.frame.index))
     return _stacked(result.meta, rows, "events", list(EVENT_TYPES), height, before)
 
@@ -58,29 +48,79 @@ def errors(result: Result, height: int = 300) -> Chart:
 
 def response_times(result: Result, height: int = 300) -> Chart:
     """P50, P95 and P99 over time, on a logarithmic scale; gaps where nothing was answered."""
-    frame, merged = _thinned(result["timeline"], dict.fromkeys(PERCENTILES, "max") | {"answered": "sum"})
-    long = frame.melt(["timestamp"], list(PERCENTILES), "series", "value").replace({"series": PERCENTILES})
-    names = list(PERCENTILES.values())
+    return _percentiles(result.meta, result["timeline"], PERCENTILES, ("answered", "Answered"), height)
+
+
+def response_times_of_client(result: Result, height: int = 230) -> Chart:
+    """The same for the report of one client."""
+    return _percentiles(result.meta, result["timeline"], PERCENTILES, ("answered", "Answered"), height)
+
+
+def outcome_totals(result: Result) -> dict[str, int]:
+    """What became of a client's messages, in the order of `outcomes`; what did not occur is left out."""
+    rows = _outcomes(result["timeline"])
+    return {name: int(rows[name].sum()) for name in OUTCOMES if rows[name].any()}
+
+
+def outcomes(result: Result, height: int = 280) -> Chart:
+    """A client's messages over time by what became of them (the report `client`)."""
+    names = list(outcome_totals(result))
+    rows = _outcomes(result["timeline"]).melt(["timestamp"], names, "series", "messages")
+    return _stacked(result.meta, rows, "messages", names or list(OUTCOMES), height)
+
+
+def _outcomes(timeline: pd.DataFrame) -> pd.DataFrame:
+    known = timeline[["accepted", "duplicate", "rejected", "unanswered"]]
+    named = known.rename(columns=str.capitalize)
+    return named.assign(timestamp=timeline["timestamp"], Other=timeline["events"] - known.sum(axis=1))
+
+
+def first_events(result: Result, height: int = 230) -> Chart:
+    """Percentiles of the time from a REQ to its first event; gaps where none was delivered."""
+    named = {f"first_event_{field}": name for field, name in PERCENTILES.items()}
+    return _percentiles(result.meta, result["first_event"], named, ("delivering", "REQs"), height)
+
+
+def _percentiles(
+    meta: Meta, table: pd.DataFrame, named: Mapping[str, str], counted: tuple[str, str], height: int
+) -> Chart:
+    """`named`: column → name of its line; `counted`: the column of how many stand behind them, and its title."""
+    frame, merged = thinned(table, dict.fromkeys(named, "max") | {counted[0]: "sum"})
+    long = frame.melt(["timestamp"], list(named), "series", "value").replace({"series": dict(named)})
     lines = (
-        alt.Chart(_clocked(long, result.meta))
+        alt.Chart(clocked(long, meta))
         .mark_line(strokeWidth=2)
-        .encode(x=_time(result.meta), y=value_y("value:Q", MS_AXIS, scale=alt.Scale(type="log")), color=_colour(names))
+        .encode(
+            x=time_axis(meta),
+            y=value_y("value:Q", MS_AXIS, ticks=_ticks(long["value"]), scale=alt.Scale(type="log", nice=False)),
+            color=colour(list(named.values())),
+        )
     )
-    tips = [alt.Tooltip(f"{field}:Q", title=f"{name}, ms", format=",.1f") for field, name in PERCENTILES.items()]
-    tips.append(alt.Tooltip("answered:Q", title="Answered", format=","))
-    rule = crosshair(alt.Chart(_clocked(frame, result.meta)), tips)
-    return _noted(lines + rule, merged, result.meta, height, "the highest of each percentile")
+    tips = [alt.Tooltip(f"{field}:Q", title=f"{name}, ms", format=",.1f") for field, name in named.items()]
+    tips.append(alt.Tooltip(f"{counted[0]}:Q", title=counted[1], format=","))
+    rule = crosshair(alt.Chart(clocked(frame, meta)), tips)
+    return noted(lines + rule, merged, meta, height, "the highest of each percentile")
+
+
+def _ticks(values: pd.Series) -> list[float]:
+    """1, 3, 10, 30, … between the least and the most: a logarithmic axis labels too many of its own."""
+    known = values[values > 0]
+    if known.empty:
+        return []
+    powers = range(math.floor(math.log10(known.min())), math.ceil(math.log10(known.max())) + 1)
+    steps = [float(f"{step}e{power}") for power in powers for step in (1, 3)]
+    return [step for step in steps if known.min() * 0.9 <= step <= known.max() * 1.1]
 
 
 def connections(result: Result, height: int = 300) -> Chart:
     """Open connections, mean and peak."""
-    frame, merged = _thinned(
+    frame, merged = thinned(
         result["timeline"],
         {"active_connections": "mean", "peak_connections": "max", "opened": "sum", "closed": "sum"},
     )
-    base = alt.Chart(_clocked(frame.astype({"peak_connections": "Float64"}), result.meta))
+    base = alt.Chart(clocked(frame.astype({"peak_connections": "Float64"}), result.meta))
     mean = base.mark_area(color=fade(VIOLET, 0.35), line={"color": VIOLET, "strokeWidth": 2}).encode(
-        x=_time(result.meta), y=value_y("active_connections:Q", COUNT_AXIS, whole=True)
+        x=time_axis(result.meta), y=value_y("active_connections:Q", COUNT_AXIS, whole=True)
     )
     peak = base.mark_line(color=VIOLET, strokeWidth=1, strokeDash=[3, 3]).encode(
         x="timestamp:T", y="peak_connections:Q"
@@ -91,7 +131,7 @@ def connections(result: Result, height: int = 300) -> Chart:
         alt.Tooltip("opened:Q", title="Opened", format=","),
         alt.Tooltip("closed:Q", title="Closed", format=","),
     ]
-    return _noted(mean + peak + crosshair(base, tips), merged, result.meta, height, "the mean and the highest peak")
+    return noted(mean + peak + crosshair(base, tips), merged, result.meta, height, "the mean and the highest peak")
 
 
 def session_lengths(result: Result, height: int = 220) -> Chart:
@@ -121,62 +161,25 @@ def _stacked(
     names = [name for name in domain if name in wide.columns]
     if before is not None:
         wide = wide.merge(before, on="timestamp", how="right")
-    wide, merged = _thinned(wide, dict.fromkeys(wide.columns.drop("timestamp"), "sum"))
-    clocked = _clocked(wide, meta)
-    ends = clocked["timestamp"].shift(-1, fill_value=pd.Timestamp(meta.end.replace(tzinfo=None)))
-    clocked["until"] = clocked["timestamp"] + (ends - clocked["timestamp"]) * BAR_WIDTH
-    long = clocked.melt(["timestamp", "until", "clock"], names, "series", "value")
+    wide, merged = thinned(wide, dict.fromkeys(wide.columns.drop("timestamp"), "sum"))
+    local = clocked(wide, meta)
+    local["until"] = until(local, meta)
+    long = local.melt(["timestamp", "until", "clock"], names, "series", "value")
     # stacked here: Vega takes bars between two times for bars that lie down, and would not stack them
     long["upper"] = long.groupby("timestamp")["value"].cumsum()
     long["lower"] = long["upper"] - long["value"]
     as_bars = len(wide) <= MOST_BARS
     marks = alt.Chart(long).mark_rect() if as_bars else alt.Chart(long).mark_area(opacity=0.88)
     encoded: Any = marks.encode(
-        x=_time(meta), y=value_y("lower:Q", COUNT_AXIS), y2="upper:Q", color=_colour(domain, names)
+        x=time_axis(meta), y=value_y("lower:Q", COUNT_AXIS), y2="upper:Q", color=colour(domain, names)
     )
     layers = [encoded.encode(x2="until:T") if as_bars else encoded]
     tips = [alt.Tooltip(f"{name}:Q", title=name, format=",") for name in names]
-    over = alt.Chart(clocked)
+    over = alt.Chart(local)
     if before is not None:
         line = over.mark_line(color=NEUTRAL, strokeDash=[5, 4], interpolate="step-after" if as_bars else "monotone")
         layers.append(line.encode(x="timestamp:T", y=alt.Y("previous:Q", title=None)))
         tips.append(alt.Tooltip("previous:Q", title="Period before", format=","))
     layers.append(crosshair(over, tips))
     chart: Chart = alt.layer(*layers)  # type: ignore[assignment]
-    return _noted(chart, merged, meta, height, "their sum")
-
-
-def _thinned(frame: pd.DataFrame, measures: Mapping[str, str]) -> tuple[pd.DataFrame, int]:
-    """`frame` with at most MOST_POINTS rows, and how many of its rows became one; `measures`: name → aggregation."""
-    merged = max(math.ceil(len(frame) / MOST_POINTS), 1)
-    if merged == 1:
-        return frame[["timestamp", *measures]].copy(), 1
-    places = pd.Series(range(len(frame)), index=frame.index) // merged
-    return frame.groupby(places).agg({"timestamp": "first", **measures}).reset_index(drop=True), merged
-
-
-def _clocked(frame: pd.DataFrame, meta: Meta) -> pd.DataFrame:
-    """Times as the axis and the tooltips want them."""
-    return wall_clock(frame, TIP_LABELS.get(meta.granularity or "", DAY_TIP))
-
-
-def _time(meta: Meta) -> alt.X:
-    by_day = meta.granularity == "hour" and meta.end - meta.start > HOURS_LABELLED
-    return time_x(DAY_AXIS if by_day else AXIS_LABELS.get(meta.granularity or "", DAY_AXIS))
-
-
-def _colour(domain: Sequence[str], shown: Sequence[str] | None = None) -> alt.Color:
-    legend = alt.Legend(orient="top", title=None, values=list(shown if shown is not None else domain))
-    return alt.Color("series:N", sort=list(domain), scale=alt.Scale(domain=list(domain)), legend=legend)
-
-
-def _noted(chart: Chart, merged: int, meta: Meta, height: int, what: str) -> Chart:
-    """The finished chart; where buckets were drawn as one, a line above it says how."""
-    finished = finish(chart, height)
-    if merged == 1:
-        return finished
-    note = f"Each point is {merged} {meta.granularity}s: {what}."
-    noted: Chart = finished.properties(
-        title=alt.Title(note, fontSize=11, fontWeight="normal", color=NEUTRAL, anchor="start")
-    )
-    return noted
+    return noted(chart, merged, meta, height, "their sum")

@@ -8,11 +8,8 @@ import altair as alt
 import pandas as pd
 
 from core.charts.parts import CLOCK, Data, crosshair, fade, finish, time_x, value_y
-from core.charts.theme import EVENT_TYPES, category
+from core.charts.theme import BLUE, EVENT_TYPES, ORANGE, TEAL, VIOLET, category
 from core.formats import BYTES_AXIS, COUNT_AXIS, MS_AXIS, PERCENT_AXIS
-
-VIOLET, TEAL, ORANGE, BLUE = "#7C5CFF", "#17A697", "#DE8A1E", "#3B88EC"
-"""Colours of series without categories, chosen to read on both backgrounds."""
 
 HOST_SERIES = (("cpu_percent", "CPU", VIOLET), ("memory_percent", "Memory", BLUE), ("disk_percent", "Disk", TEAL))
 """Column, name and colour of each line of `host`, for its legend."""

@@ -8,10 +8,11 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from core.charts import theme as theme
+from core.charts.theme import VIOLET
 
 Data = pd.DataFrame | alt.NamedData
 CLOCK = "%H:%M:%S"
+ZOOM = "zoom"
 
 
 def time_x(label: str) -> alt.X:
@@ -86,3 +87,18 @@ def wall_clock(frame: pd.DataFrame, label: str = CLOCK) -> pd.DataFrame:
     """
     local = frame["timestamp"].dt.tz_localize(None)
     return frame.assign(timestamp=local, clock=local.dt.strftime(label))
+
+
+def zoomable(chart: alt.Chart | alt.LayerChart) -> alt.Chart | alt.LayerChart:
+    """The chart with a selection named ZOOM of a span of its time axis, by dragging."""
+    span = alt.selection_interval(
+        name=ZOOM,
+        encodings=["x"],
+        mark=alt.BrushConfig(fill=VIOLET, fillOpacity=0.1, stroke=VIOLET, strokeOpacity=0.5),
+    )
+    if isinstance(chart, alt.LayerChart):  # on one layer: on all of them a page would hear of it several times
+        layered: alt.LayerChart = chart.copy()
+        layered.layer[0] = layered.layer[0].add_params(span)
+        return layered
+    single: alt.Chart = chart.add_params(span)
+    return single

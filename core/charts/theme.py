@@ -17,6 +17,9 @@ LIGHT = ("#6D4AFF", "#0E9F8E", "#D97706", "#E0457B", "#2F7FE6", "#7A8699")
 DARK = ("#9B84FF", "#2BB6A8", "#F0A93B", "#F2709C", "#5AA2F7", "#8C96A6")
 """The categorical colours of config.toml, for the HTML legends."""
 
+VIOLET, TEAL, ORANGE, BLUE = "#7C5CFF", "#17A697", "#DE8A1E", "#3B88EC"
+"""Colours of series without categories, chosen to read on both backgrounds."""
+
 OTHER = "Other"
 EVENT_TYPES = ("EVENT", "REQ", "CLOSE", "AUTH", "COUNT", OTHER)
 """The categories of event-type charts, in the order of their colours. Other verbs (NEG-*, unknown) are `Other`."""

@@ -24,6 +24,7 @@ from core.storage.spans import steps
 Day = str | date | datetime
 HOUR = timedelta(hours=1)
 LAG_WARNING = timedelta(minutes=5)
+REACHES_AHEAD = "The range reaches into the future: what comes is not counted yet."
 
 START = Parameter("start", "first day, in the time zone, or an instant; required")
 END = Parameter("end", "last day, included, or the instant before which the range ends; required")
@@ -185,7 +186,7 @@ def _warnings(period: Period, complete_up_to: datetime | None, now: datetime) ->
     if period.start >= now:
         found.append("The range lies in the future: there is nothing to count yet.")
     elif period.end > now:
-        found.append("The range reaches into the future: what comes is not counted yet.")
+        found.append(REACHES_AHEAD)
     if complete_up_to is not None and complete_up_to < min(period.end, now - LAG_WARNING):
         found.append(f"Nothing was sampled after {complete_up_to.astimezone(period.zone):%Y-%m-%d %H:%M:%S}.")
     return tuple(found)

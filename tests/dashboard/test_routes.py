@@ -12,6 +12,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from core import reports
 from core.accounts import sessions, tickets
 from core.exceptions import DatabaseUnavailableError
 from core.storage.database import Database
@@ -29,6 +30,7 @@ def http(people: Database) -> TestClient:
             Route(f"{BASE}/auth/start", server.start),
             Route(f"{BASE}/auth/end", server.end),
             Route(f"{BASE}/export/{{report}}/{{file}}", exports.download),
+            Route(f"{BASE}/export/raw.{{format}}", exports.download_raw),
         ],
         middleware=[Middleware(SecurityHeaders)],
         exception_handlers={DatabaseUnavailableError: server.unavailable},
@@ -109,6 +111,51 @@ def test_a_download_wants_a_user_of_a_role_that_includes_it(http: TestClient, pe
     assert signed_in(http, people, "business").get(path).status_code == 200
 
 
+def test_a_table_of_any_report_is_the_report_with_the_arguments_of_the_address(
+    http: TestClient, people: Database
+) -> None:
+    now = datetime.now(UTC)
+    traffic.write(people, [*traffic.messages(now, 30, "REQ"), *traffic.messages(now, 12, "EVENT")], [])
+    day = (now - timedelta(seconds=40)).date().isoformat()
+    query = {"start": day, "end": now.date().isoformat(), "time_zone": "UTC", "event_type": "EVENT", "compare": "False"}
+    answer = signed_in(http, people, "business").get(f"{BASE}/export/traffic/event_types.csv", params=query)
+    assert f'filename="traffic_event_types_{day}_' in answer.headers["content-disposition"]
+    (row,) = csv.DictReader(io.StringIO(answer.text))
+    assert (row["event_type"], row["events"]) == ("EVENT", "12")
+    expected = reports.traffic(people, start=day, end=now.date().isoformat(), event_type="EVENT", compare=False)
+    assert answer.text == exports.as_csv(expected["event_types"])
+
+
+def test_raw_events_stream_as_they_are_stored(http: TestClient, people: Database) -> None:
+    now = datetime.now(UTC)
+    traffic.write(people, traffic.messages(now, 20, "REQ"), [])
+    day = (now - timedelta(seconds=40)).date().isoformat()
+    query = {"start": day, "end": now.date().isoformat(), "event_type": "REQ"}
+    path = f"{BASE}/export/raw.csv"
+    assert http.get(path, params=query).status_code == 401
+    assert signed_in(http, people, "client").get(path, params=query).status_code == 403
+    rows = list(csv.DictReader(io.StringIO(signed_in(http, people, "analyst").get(path, params=query).text)))
+    assert len(rows) == 20
+    assert {row["event_type"] for row in rows} == {"REQ"}
+    assert "metadata" in rows[0]
+    business = signed_in(http, people, "business").get(path, params=query).text
+    assert "metadata" not in business.splitlines()[0]
+    assert signed_in(http, people, "analyst").get(f"{BASE}/export/raw.xml", params=query).status_code == 422
+
+
+def test_a_client_downloads_its_own_report_whatever_the_address_says(http: TestClient, people: Database) -> None:
+    now = datetime.now(UTC)
+    traffic.write(people, [*traffic.messages(now, 5), *traffic.messages(now, 9, client="address:2")], [])
+    day = (now - timedelta(seconds=40)).date().isoformat()
+    query = {"start": day, "end": now.date().isoformat(), "client": "address:2"}
+    client = signed_in(http, people, "client")
+    answer = client.get(f"{BASE}/export/client/summary.csv", params=query)
+    (row,) = csv.DictReader(io.StringIO(answer.text))
+    assert (row["client_id"], row["events"]) == ("address:1", "5")
+    for other in ("traffic", "clients", "billing", "errors"):
+        assert client.get(f"{BASE}/export/{other}/timeline.csv", params=query).status_code == 403
+
+
 def test_csv_holds_the_table_and_no_formulas(http: TestClient, people: Database) -> None:
     now = datetime.now(UTC)
     traffic.write(people, [traffic.refusal(now, '=HYPERLINK("http://evil.example")')], traffic.samples(now))
@@ -141,7 +188,13 @@ def test_json_says_what_it_is(http: TestClient, people: Database) -> None:
         ("realtime/summary.csv?at=2024-01-01T00:00:00", 422),
         ("realtime/users.csv", 404),
         ("realtime/summary.xml", 404),
-        ("users/summary.csv", 404),
+        ("nobody/summary.csv", 404),
+        ("traffic/timeline.csv", 422),
+        ("traffic/timeline.csv?start=2026-01-01", 422),
+        ("traffic/timeline.csv?start=2026-01-02&end=2026-01-01", 422),
+        ("traffic/timeline.csv?start=2026-01-01&end=2026-01-02&kind=x", 422),
+        ("traffic/timeline.csv?start=2026-01-01&end=2026-01-02&compare=perhaps", 422),
+        ("traffic/timeline.csv?start=2026-01-01&end=2026-01-02&colour=red", 422),
     ],
 )
 def test_what_cannot_be_downloaded_is_said(http: TestClient, people: Database, path: str, status: int) -> None:

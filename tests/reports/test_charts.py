@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from core import reports
-from core.charts import history
+from core.charts import history, series
 from core.charts.theme import LIGHT
 from core.exceptions import BadParameterError
 from core.records import Batch, Connection
@@ -42,8 +42,8 @@ def rows_of(spec: dict[str, Any]) -> list[list[dict[str, Any]]]:
 def test_each_chart_draws_a_long_range_within_its_points(report: Report, name: str, filled: Database) -> None:
     spec = report(filled, now=oracle.NOW, **LONG).chart(name).to_dict()
     for rows in rows_of(spec):
-        series = Counter(row.get("series") for row in rows)
-        assert max(series.values(), default=0) <= history.MOST_POINTS
+        points = Counter(row.get("series") for row in rows)
+        assert max(points.values(), default=0) <= series.MOST_POINTS
     assert spec["width"] > 0
     assert spec["config"]["range"] == {"category": list(LIGHT)}
     short = report(filled, now=oracle.NOW, start="2026-04-01", end="2026-04-10", granularity="day").chart(name)

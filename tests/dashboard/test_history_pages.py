@@ -1,0 +1,136 @@
+"""The pages of history show what their reports say, for the filters of the address, and say when there is nothing."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core import formats, reports
+from core.records import Event
+from core.storage.database import Database
+from tests.dashboard.conftest import OpenApp
+from tests.dashboard.test_realtime_page import html, metrics
+from tests.support import traffic
+
+HISTORY = ("traffic", "users", "performance", "errors", "bandwidth", "clients", "reports")
+
+
+def opened(app: AppTest, page: str, **query: str) -> AppTest:
+    app.run()
+    for name, value in query.items():
+        app.query_params[name] = value
+    return app.switch_page(f"pages/{page}.py").run()
+
+
+@pytest.fixture
+def busy(people: Database) -> Database:
+    now = datetime.now(UTC)
+    events: list[Event] = []
+    for days in range(20):
+        then = now - timedelta(days=days, hours=2)
+        events += traffic.messages(then, 30 + days, "REQ")
+        events += traffic.messages(then, 12, "EVENT", client=f"key:client{days % 4}")
+        events.append(traffic.refusal(then, "rate-limited: slow down"))
+    traffic.write(people, events, traffic.samples(now))
+    return people
+
+
+def range_of(days: int) -> dict[str, str]:
+    today = datetime.now(UTC).date()
+    return {"start": str(today - timedelta(days=days - 1)), "end": str(today)}
+
+
+@pytest.mark.parametrize("page", [*HISTORY, "billing"])
+def test_without_data_every_page_says_so(app: OpenApp, page: str) -> None:
+    shown = opened(app("admin"), page)
+    assert not shown.exception
+    if page != "reports":
+        assert 'class="empty"' in html(shown)
+
+
+@pytest.mark.usefixtures("busy")
+@pytest.mark.parametrize("page", [*HISTORY, "billing"])
+def test_every_page_draws_for_each_range(app: OpenApp, page: str) -> None:
+    for name in ("24h", "30d", "12m"):
+        shown = opened(app("admin"), page, range=name)
+        assert not shown.exception, (page, name, shown.exception)
+        assert not shown.error
+
+
+def test_the_numbers_of_traffic_are_those_of_the_report(app: OpenApp, busy: Database) -> None:
+    shown = metrics(opened(app("analyst"), "traffic", range="30d", compare="false"))
+    timeline = reports.traffic(busy, **range_of(30), compare=False)["timeline"]
+    assert shown["Events"] == formats.count(timeline["events"].sum())
+    assert shown["Errors"] == formats.count(timeline["errors"].sum())
+    assert shown["Bytes out"] == formats.size(timeline["bytes_out"].sum())
+    users = reports.users(busy, **range_of(30))["summary"].iloc[0]
+    assert shown["Unique clients"] == formats.count(users["clients"])
+
+
+def test_filters_of_the_address_narrow_every_number(app: OpenApp, busy: Database) -> None:
+    page = opened(app("analyst"), "traffic", range="30d", type="EVENT", client="key:client1", compare="false")
+    expected = reports.traffic(busy, **range_of(30), event_type="EVENT", client="key:client1", compare=False)
+    assert metrics(page)["Events"] == formats.count(expected["timeline"]["events"].sum())
+    chips = [button.label for button in page.button if button.key and button.key.startswith("chip-")]
+    assert chips == ["Event type: EVENT", "Client: key:client1"]
+
+
+def test_a_chip_takes_its_filter_off(app: OpenApp, busy: Database) -> None:
+    page = opened(app("analyst"), "traffic", range="30d", type="EVENT", compare="false")
+    narrow = metrics(page)["Events"]
+    page.button("chip-event_type").click().run()
+    expected = reports.traffic(busy, **range_of(30), compare=False)["timeline"]["events"].sum()
+    assert metrics(page)["Events"] == formats.count(expected) != narrow
+
+
+@pytest.mark.usefixtures("busy")
+def test_what_cannot_be_used_is_said_and_the_rest_works(app: OpenApp) -> None:
+    page = opened(app("analyst"), "traffic", range="custom", **{"from": "2026-01-10", "to": "2026-01-01"})
+    assert "swap them" in html(page)
+    page = opened(app("analyst"), "traffic", range="30d", kind="note")
+    assert any("no kind" in warning.value for warning in page.warning)
+    assert metrics(page)["Events"] != "0"
+
+
+def test_a_client_sees_itself_and_nothing_else(app: OpenApp, busy: Database) -> None:
+    page = opened(app("client"), "client", range="30d", client="key:client1", compare="false")
+    assert not page.exception
+    own = reports.client(busy, client="address:1", **range_of(30))["summary"].iloc[0]
+    assert metrics(page)["Events"] == formats.count(own["events"])
+    assert "key:client1" not in html(page)
+    for other in HISTORY:
+        refused = opened(app("client"), other)
+        assert not refused.metric
+        assert any("role does not include" in error.value for error in refused.error)
+
+
+def test_an_analyst_sees_any_client(app: OpenApp, busy: Database) -> None:
+    page = opened(app("analyst"), "client", range="30d", client="key:client1")
+    expected = reports.client(busy, client="key:client1", **range_of(30))["summary"].iloc[0]
+    assert metrics(page)["Events"] == formats.count(expected["events"])
+    unknown = opened(app("analyst"), "client", range="30d", client="key:nobody")
+    assert not unknown.exception
+    assert "key:nobody" in html(unknown)
+
+
+def test_percentiles_and_silence_are_shown_apart(app: OpenApp, busy: Database) -> None:
+    shown = metrics(opened(app("analyst"), "performance", range="30d", compare="false"))
+    expected = reports.response_times(busy, **range_of(30))["summary"].iloc[0]
+    assert shown["P95"] == formats.milliseconds(expected["p95_ms"])
+    assert shown["Unanswered"] == "0"
+
+
+def test_an_administrator_closes_a_month_once(app: OpenApp, people: Database) -> None:
+    month = (datetime.now(UTC).replace(day=1) - timedelta(days=1)).replace(hour=12)
+    traffic.write(people, traffic.messages(month, 30, "EVENT"), [])
+    page = opened(app("admin"), "billing")
+    assert metrics(page)["State"] == "Open"
+    page.button("close-month").click().run()
+    assert [e.value for e in page.error] == []
+    assert metrics(page)["State"] == "Closed"
+    frozen = reports.billing(people, month=f"{month:%Y-%m}")["period"].iloc[0]
+    assert any(frozen["checksum"] in code.value for code in page.code)
+    business = opened(app("business"), "billing")
+    assert not [button for button in business.button if button.key == "close-month"]
