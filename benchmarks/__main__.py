@@ -1,4 +1,4 @@
-"""All benchmarks, one after the other: ingest, then every report and the export over one history of a large relay."""
+"""All benchmarks, one after the other: ingest, imports, every report and the export over one history of a relay."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="relay-analytics-bench-") as scratch:
         history = ["--events", str(given.events), "--data", str(given.data or Path(scratch))]
-        for name, arguments in (("ingest", []), ("reports", history), ("export", history)):
+        for name, arguments in (("ingest", []), ("imports", []), ("reports", history), ("export", history)):
             print(f"== {name}", flush=True)
             subprocess.run([sys.executable, "-m", f"benchmarks.{name}", *arguments], check=True)
 

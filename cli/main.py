@@ -7,7 +7,7 @@ import sys
 import typer
 from pydantic import ValidationError
 
-from cli import billing, demo, dev, export, metrics, reports, settings, source, token, user, verify
+from cli import billing, demo, dev, export, import_, metrics, reports, settings, source, token, user, verify
 from core.exceptions import RelayAnalyticsError
 
 app = typer.Typer(
@@ -15,6 +15,7 @@ app = typer.Typer(
 )
 app.command("dev")(dev.dev)
 app.command("export")(export.export)
+app.command("import")(import_.import_)
 app.command("metrics")(metrics.show)
 app.command("reports")(reports.show)
 app.command("settings")(settings.show)

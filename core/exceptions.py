@@ -85,3 +85,7 @@ class PeriodOverlapsError(RelayAnalyticsError):
 
 class UnknownPeriodError(RelayAnalyticsError):
     """This billing period is not closed."""
+
+
+class ImportFileError(RelayAnalyticsError):
+    """The file cannot be imported."""

@@ -14,9 +14,10 @@ import msgspec
 EventType = Literal["EVENT", "REQ", "COUNT", "CLOSE", "AUTH", "NEG-OPEN", "NEG-MSG", "NEG-CLOSE", "OTHER"]
 """The verb of a client message. `OTHER` is any message that is not one of the known verbs (malformed ones included)."""
 
-Outcome = Literal["ok", "duplicate", "rejected", "failed", "unanswered", "cancelled", "abandoned"]
+Outcome = Literal["ok", "duplicate", "rejected", "failed", "unanswered", "cancelled", "abandoned", "unknown"]
 """How the relay answered: `rejected` (it said no), `failed` (it could not: `error:`), `unanswered` (nothing in time),
-`cancelled` (the client closed the subscription first), `abandoned` (the connection ended before the answer)."""
+`cancelled` (the client closed the subscription first), `abandoned` (the connection ended before the answer), `unknown`
+(an imported log does not tell)."""
 
 ErrorCode = Literal[
     "pow", "blocked", "rate-limited", "invalid", "restricted", "mute", "error", "auth-required", "unsupported", "info",
@@ -78,13 +79,13 @@ class Connection(msgspec.Struct, gc=False, array_like=True, omit_defaults=True):
     connection: int
     client: str  # the name at the end: a pubkey when the connection authenticated
     identity: str  # IdentityKind
-    opened_at: int  # microseconds since the Unix epoch
+    opened_at: int | None  # microseconds since the Unix epoch; None: unknown, as the numbers below (imported logs)
     closed_at: int
     close_code: int | None = None  # RFC 6455 §7.4; None when the TCP connection just ended
     app: str | None = None
-    bytes_in: int = 0
-    bytes_out: int = 0
-    events: int = 0  # messages of the client
+    bytes_in: int | None = 0
+    bytes_out: int | None = 0
+    events: int | None = 0  # messages of the client
 
 
 class Sample(msgspec.Struct, gc=False, array_like=True, omit_defaults=True):

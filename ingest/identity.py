@@ -102,6 +102,17 @@ class KeyRing:
                 self._forget_before(period)
         return self._address_key
 
+    def written_key(self, now: float, written: float) -> bytes:
+        """The key at `now` for an address in a line of a log, `written` at that time.
+
+        Keys of past periods are gone, so those lines get keys made of the present one and their period: lines of one
+        period share a name whatever file they are in, those of two periods do not, and with the present key goes the
+        last way from an address to these names.
+        """
+        key = self.address_key(now)
+        period = int(written // (self._days * _DAY)) if self._days else 0
+        return key if period == self._period else hmac.digest(key, f"period {period}".encode(), "sha256")
+
     def lasting_key(self) -> bytes:
         """The key for secrets that name a client for ever."""
         if self._lasting_key is None:
@@ -146,22 +157,24 @@ class Identifier:
         """The client's address, as far as it can be believed."""
         return client_address(peer, head, self._trusted)
 
-    def identify(self, peer: str | None, head: Head, now: float) -> Identity:
-        """Names the client of a request; `now` is seconds since the Unix epoch."""
+    def identify(self, peer: str | None, head: Head, now: float, written: float | None = None) -> Identity:
+        """Names the client of a request. Times are seconds since the Unix epoch: `now`, and `written`, that of a line
+        of a log."""
         key = self._configured_key(head)
         if key:
             return Identity(f"key:{key}", "key")
-        return Identity(self.name_address(self.address(peer, head), now), "address")
+        return Identity(self.name_address(self.address(peer, head), now, written), "address")
 
-    def name_address(self, address: Address | None, now: float) -> str:
-        """`addr:` and 20 hexadecimal digits; the addresses of an IPv6 /64 share a name."""
+    def name_address(self, address: Address | None, now: float, written: float | None = None) -> str:
+        """`addr:` and 20 hexadecimal digits; the addresses of an IPv6 /64 share a name. Times as for `identify`."""
         if address is None:
             text = "unknown"
         elif isinstance(address, ipaddress.IPv6Address):
             text = str(ipaddress.ip_network((int(address) >> 64 << 64, 64)))
         else:
             text = str(address)
-        return "addr:" + _digest(self._keys.address_key(now), text)
+        key = self._keys.address_key(now) if written is None else self._keys.written_key(now, written)
+        return "addr:" + _digest(key, text)
 
     def _configured_key(self, head: Head) -> str | None:
         match self._client_key:

@@ -10,6 +10,8 @@ from typing import Literal
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 """A spreadsheet runs a cell that begins with one of these. Names of clients, relays and apps come from strangers."""
+APOSTROPHE = "'"
+"""Put in front of such a name, and of one that begins with it: `unescaped` is then exact."""
 
 
 @dataclass(frozen=True)
@@ -67,17 +69,22 @@ def column_names(*, metadata: bool = True) -> list[str]:
 
 
 def csv_sql(columns: tuple[ExportColumn, ...], *, safe: bool) -> str:
-    """The select list of CSV. `safe`: a name that a spreadsheet would run gets an apostrophe in front.
+    """The select list of CSV. `safe`: a name that a spreadsheet would run gets an apostrophe in front (see APOSTROPHE).
 
     Numbers never do; words are ours; the text of a JSON object begins with a brace.
     """
-    starts = ", ".join(str(ord(start)) for start in FORMULA_STARTS)
+    starts = ", ".join(str(ord(start)) for start in (*FORMULA_STARTS, APOSTROPHE))
     return ", ".join(
         f"CASE WHEN ascii({column.sql}) IN ({starts}) THEN '''' || {column.sql} ELSE {column.sql} END"
         if safe and column.kind == "name"
         else column.sql
         for column in columns
     )
+
+
+def unescaped(name: str) -> str:
+    """A name as it was before `csv_sql` made it safe."""
+    return name.removeprefix(APOSTROPHE)
 
 
 def json_sql(columns: tuple[ExportColumn, ...]) -> str:

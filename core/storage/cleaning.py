@@ -118,13 +118,15 @@ def clean_delivery(delivery: Delivery) -> tuple[Delivery, list[str]]:
 
 
 def clean_connection(connection: Connection) -> tuple[Connection, list[str]]:
-    _check_time("opened_at", connection.opened_at)
+    if connection.opened_at is not None:
+        _check_time("opened_at", connection.opened_at)
     _check_time("closed_at", connection.closed_at)
     _check_client(connection.client)
     _check_integer("connection", connection.connection, -(2**63), 2**63 - 1)
-    for name in ("bytes_in", "bytes_out"):
-        _check_integer(name, getattr(connection, name), 0, LARGEST_BYTES)
-    _check_integer("events", connection.events, 0, LARGEST_INT)
+    for name, highest in (("bytes_in", LARGEST_BYTES), ("bytes_out", LARGEST_BYTES), ("events", LARGEST_INT)):
+        number = getattr(connection, name)
+        if number is not None:
+            _check_integer(name, number, 0, highest)
     if not storable(connection.identity, 20):
         raise Refused("identity is out of range")
     changes: dict[str, Any] = {}

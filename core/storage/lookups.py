@@ -97,8 +97,10 @@ class Lookups:
         new = [name for name in unknown if name not in self.clients]
         first = first_seen()
         made = connection.execute(
-            """INSERT INTO clients (client_no, client_id, first_seen)
+            """INSERT INTO clients (client_no, client_id, identity, first_seen)
                SELECT (SELECT coalesce(max(client_no), -1) FROM clients) + place, name,
+                      CASE WHEN name ~ '^[0-9a-f]{64}$' THEN 'pubkey' WHEN name LIKE 'key:%%' THEN 'key'
+                           ELSE 'address' END,
                       timestamptz 'epoch' + first * interval '1 us'
                FROM unnest(%s::text[], %s::bigint[]) WITH ORDINALITY AS new (name, first, place)
                RETURNING client_id, client_no""",

@@ -99,8 +99,8 @@ def prepare(batches: Mapping[Key, Batch], fixed: rows.Fixed) -> Prepared:
         )
         prepared.tables.append(encoded("connections_raw", columns))
         prepared.tables.append(encoded(SESSION.name, *delta_of(SESSION, sessions)))
-        earlier = np.array([min(one.opened_at, one.closed_at) for one in work.connections], dtype=np.int64)
-        prepared.seen.append((sessions["client_no"], earlier))
+        seen = [(prepared.clients[one.client], min(one.opened_at or LATER, one.closed_at)) for one in work.connections]
+        prepared.seen.append((np.array([place for place, _ in seen]), np.array([first for _, first in seen])))
         prepared.identities = {one.client: one.identity for one in work.connections}
     if work.samples:
         prepared.tables.append(encoded("connection_metrics_raw", rows.sample_rows(work.samples, relays("samples"))))

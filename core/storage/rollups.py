@@ -182,8 +182,8 @@ DURATION_SQL = "greatest((extract(epoch FROM c.closed_at - c.opened_at) * 1000):
 SESSION_FACTS_SQL = f"""
     SELECT c.closed_at AS "timestamp", c.relay_id, c.client_no, {BIN_SQL.format(ms=DURATION_SQL)} AS duration_bin,
            1 AS n, {DURATION_SQL} AS duration_ms
-    FROM connections_raw c WHERE c.closed_at >= %(start)s AND c.closed_at < %(end)s"""
-"""The connections that ended in [start, end), likewise."""
+    FROM connections_raw c WHERE c.closed_at >= %(start)s AND c.closed_at < %(end)s AND c.opened_at IS NOT NULL"""
+"""The connections that ended in [start, end), likewise; those whose length is known."""
 
 TAKES_SQL = {
     "all": "true",

@@ -239,12 +239,17 @@ def delivery_rows(records: Sequence[Delivery], relay: Array, clients: Places) ->
 def connection_rows(
     records: Sequence[Connection], relay: Array, clients: Places, apps: Places
 ) -> tuple[list[Column], dict[str, Array]]:
-    """Columns of `connections_raw`, and the facts. New names get places in `clients` and `apps`."""
+    """Columns of `connections_raw`, and the facts: those whose length is known. New names get places in `clients` and
+    `apps`."""
     size = len(records)
 
-    def integers(name: str, missing: int = -1) -> Array:
+    def integers(name: str) -> Array:
         values = (getattr(record, name) for record in records)
-        return np.fromiter((missing if value is None else value for value in values), np.int64, size)
+        return np.fromiter((-1 if value is None else value for value in values), np.int64, size)
+
+    def known(name: str) -> Array | None:
+        present = np.fromiter((getattr(record, name) is not None for record in records), bool, size)
+        return None if present.all() else present
 
     app = np.fromiter((-1 if one.app is None else apps[one.app] for one in records), np.int64, size)
     code = integers("close_code")
@@ -252,9 +257,10 @@ def connection_rows(
     client = np.fromiter((clients[one.client] for one in records), np.int64, size)
     rows = [
         Column("closed_at", "timestamptz", closed),
-        Column("opened_at", "timestamptz", opened),
-        *(Column(name, "bigint", integers(name)) for name in ("connection", "bytes_in", "bytes_out")),
-        Column("events", "integer", integers("events")),
+        Column("opened_at", "timestamptz", opened, known("opened_at")),
+        Column("connection", "bigint", integers("connection")),
+        *(Column(name, "bigint", integers(name), known(name)) for name in ("bytes_in", "bytes_out")),
+        Column("events", "integer", integers("events"), known("events")),
         Column("client_no", "integer", client, names="clients"),
         Column("relay_id", "smallint", relay, names="relays"),
         Column("app_id", "smallint", app, app >= 0, names="apps"),
@@ -270,7 +276,8 @@ def connection_rows(
         "n": np.ones(size, dtype=np.int64),
         "duration_ms": duration,
     }
-    return rows, facts
+    measured = known("opened_at")
+    return rows, facts if measured is None else {name: values[measured] for name, values in facts.items()}
 
 
 def _rounded_milliseconds(microseconds: Array) -> Array:

@@ -81,11 +81,11 @@ CREATE TABLE deliveries_raw (                      -- periodic totals of what co
 
 CREATE TABLE connections_raw (                     -- one row per ended connection, filed under its end
     closed_at  timestamptz NOT NULL,
-    opened_at  timestamptz NOT NULL,
+    opened_at  timestamptz,                        -- null: an imported log does not tell; so with the numbers
     connection bigint NOT NULL,
-    bytes_in   bigint NOT NULL,
-    bytes_out  bigint NOT NULL,
-    events     integer NOT NULL,
+    bytes_in   bigint,
+    bytes_out  bigint,
+    events     integer,
     client_no  integer NOT NULL,
     relay_id   smallint NOT NULL,
     app_id     smallint,
@@ -938,3 +938,16 @@ CREATE TABLE ingest_counts (
     n      bigint NOT NULL,
     PRIMARY KEY (source, record, fate)
 ) WITH (fillfactor = 50);
+
+CREATE TABLE imports (                             -- files that were imported, known again by their content
+    digest      text PRIMARY KEY,                  -- of the file's content, uncompressed, `bytes` long
+    format      text NOT NULL,
+    relay       text,
+    starts_at   bigint NOT NULL,                   -- bytes before were imported as a shorter version of the file
+    bytes       bigint NOT NULL,
+    lines       bigint NOT NULL,
+    taken       bigint NOT NULL,
+    bad         bigint NOT NULL,
+    started_at  timestamptz NOT NULL,
+    finished_at timestamptz                        -- null: interrupted, or still running
+);

@@ -110,6 +110,7 @@ async def test_no_address_is_kept(scripted: ScriptedRelay, make_settings: MakeSe
     async with running_tap(settings) as tap:
         await scripted.play(script, tap.port)
     (connection,) = (each for batch in spooled(settings) for each in batch.connections)
+    assert connection.opened_at is not None
     expected = tap.observer.identifier.name_address(ip_address("198.51.100.77"), connection.opened_at / 1e6)
     assert connection.client == expected
     for path in settings.data_dir.rglob("*"):

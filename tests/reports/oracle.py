@@ -33,6 +33,8 @@ examples = settings(
     phases=[Phase.generate],  # an example costs a database round; shrinking would take minutes
 )
 
+examples_few = settings(examples, max_examples=3)
+
 
 @st.composite
 def events(draw: st.DrawFn) -> Event:
