@@ -53,7 +53,7 @@ class Quarantine:
     def take(self, refusal: Refusal) -> None:
         """Enter what was refused before."""
         key = (refusal.record, printable(refusal.reason), refusal.refused)
-        entry = self.entries.setdefault(key, [0, printable(refusal.sample)[:SAMPLE_LENGTH]])
+        entry = self.entries.setdefault(key, [0, without_addresses(printable(refusal.sample))[:SAMPLE_LENGTH]])
         entry[0] += refusal.count
 
     @property
