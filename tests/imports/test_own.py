@@ -7,23 +7,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core import export, reports
+from core import export
 from core.records import Event
 from core.storage.database import Database
-from core.storage.fold import fold
-from core.storage.verify import verify
 from ingest.imports import own
 from ingest.imports.lines import BadLine
 from tests.imports.conftest import Import
 from tests.reports import oracle
 from tests.support import servers
 from tests.support.clearing import clear
-from tests.support.records import NOON, event
+from tests.support.records import NOON
 
 NAMES = st.sampled_from(["=1+1", "'=1+1", "''x", "'", "-", "@a,b", 'a "quoted"\nname\r\twith all', "alice", "é漢"])
 
@@ -70,46 +67,6 @@ def test_every_format_comes_back_row_by_row(
     summary = import_into(other_database, exported(database, file_format, tmp_path / "events"))
     assert (summary.taken, summary.bad, summary.refused) == ({"events": len(history)}, {}, 0)
     assert rows(other_database) == rows(database)
-
-
-def told(database: Database, **asked: Any) -> dict[str, pd.DataFrame]:
-    """Every table of every report that raw events feed."""
-    found = {}
-    for report in reports.REPORTS.values():
-        takes = {parameter.name for parameter in report.parameters}
-        if report is reports.realtime or report is reports.connections:
-            continue  # of samples
-        for client in [None, *oracle.CLIENTS] if "client" in takes else [None]:
-            if client is None and report is reports.client:
-                continue
-            given = {name: value for name, value in asked.items() if name in takes}
-            result = report(database, now=oracle.LATER, **given, **({} if client is None else {"client": client}))
-            for table in report.tables:
-                found[f"{report.name} {client} {table.name}"] = result[table.name]
-    return found
-
-
-@given(history=st.lists(oracle.events(), min_size=20, max_size=60))
-@pytest.mark.parametrize("file_format", ["csv", "ndjson"])
-@oracle.examples_few
-def test_every_report_is_the_same(
-    file_format: str, history: list[Event], database: Database, other_database: Database, tmp_path: Path,
-    import_into: Import,
-) -> None:  # fmt: skip
-    for one in (database, other_database):
-        clear(one)
-        oracle.forget_built_days(one)
-    history += [event(client=client, at=oracle.FIRST) for client in oracle.CLIENTS]
-    oracle.store(database, history)
-    fold(database, oracle.LATER)
-    import_into(other_database, exported(database, file_format, tmp_path / "events"), clock=oracle.LATER.timestamp)
-    for asked in ({"start": "2026-03-20", "end": "2026-04-05"}, {"start": "2026-03-28", "end": "2026-03-29",
-                   "granularity": "hour", "time_zone": "Europe/Berlin"}):  # fmt: skip
-        before, after = told(database, **asked), told(other_database, **asked)
-        assert before.keys() == after.keys()
-        for name, frame in before.items():
-            pd.testing.assert_frame_equal(after[name], frame, obj=name)
-    assert verify(other_database) == []
 
 
 GOOD = json.dumps(
