@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import psycopg
@@ -111,13 +111,19 @@ class Piece:
             yield from _interleaved(self.tuples, self.tails)
 
 
+class Sendable(Protocol):
+    """Rows in their binary form."""
+
+    def data(self, numbers: Numbers) -> Iterator[memoryview | bytes]: ...
+
+
 @dataclass(frozen=True)
 class Encoded:
     """Rows ready to be sent to a table, but for the numbers of names."""
 
     table: str
     columns: tuple[str, ...]
-    pieces: Sequence[Piece]
+    pieces: Sequence[Sendable]
 
 
 def encoded(table: str, columns: Sequence[Column], last: Payloads | None = None) -> Encoded:

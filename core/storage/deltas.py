@@ -8,24 +8,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.storage.binary_copy import Column, Payloads
+from core.storage.array_copy import ArrayColumn, array_rows
+from core.storage.binary_copy import Column, Encoded, encoded
 from core.storage.rollups import Delta
 
 Facts = Mapping[str, NDArray[Any]]
 """One array per key and measure, all of one length; `timestamp` in microseconds, `bin` only meaningful where rt_n,
 `first_bin` where first_n."""
 
-ARRAY_OF_SMALLINT = b"\0\0\0\1" + b"\0\0\0\0" + b"\0\0\0\x15"
-"""One dimension, no nulls, elements of type 21: how the binary form of a smallint[] begins."""
-LOWER_BOUND = b"\0\0\0\1"
-ELEMENT = np.dtype([("length", ">i4"), ("value", ">i2")])
-
 NAMES_OF = {"client_no": "clients", "relay_id": "relays", "app_id": "apps"}
 """Which list of names a column's values are places in."""
 
 
-def delta_of(delta: Delta, facts: Facts) -> tuple[list[Column], Payloads | None]:
-    """The rows that these facts add to a delta: its columns, and the latency bins where it keeps them."""
+def delta_of(delta: Delta, facts: Facts) -> Encoded:
+    """The rows that these facts add to a delta."""
     taken = _taken(delta, facts)
 
     def column(name: str) -> NDArray[Any]:
@@ -43,12 +39,51 @@ def delta_of(delta: Delta, facts: Facts) -> tuple[list[Column], Payloads | None]
     for name in delta.measures:
         sums = np.add.reduceat(column(name)[order], starts) if len(starts) else column(name)
         result.append(Column(name, delta.sql_type(name), sums))
-    if not delta.of_clients:
-        return result, None
-    times = facts["timestamp"][order]
-    result.append(Column("first_at", "timestamptz", np.minimum.reduceat(times, starts) if len(starts) else times))
-    result.append(Column("last_at", "timestamptz", np.maximum.reduceat(times, starts) if len(starts) else times))
-    return result, _bins(column("bin")[order], column("rt_n")[order] != 0, starts)
+    if not delta.packed:
+        return encoded(delta.name, result)
+    runs = _runs(bucket[first], column("relay_id")[first])
+    arrays = [ArrayColumn(one, *runs) for one in result[1:] if one.name != "relay_id"]
+    if delta.of_clients:
+        arrays += _of_clients(column("timestamp"), column("bin"), column("rt_n"), order, starts, runs)
+    scalars = [
+        Column(one.name, one.type, one.values[runs[0]], names=one.names)
+        for one in result
+        if one.name in (delta.grain.column, "relay_id")
+    ]
+    return array_rows(delta.table, scalars, arrays)
+
+
+Runs = tuple[NDArray[np.int64], NDArray[np.int64]]
+"""Where the rows of each run start and end."""
+
+
+def _runs(*keys: NDArray[Any]) -> Runs:
+    """The runs of rows in which these columns stay the same."""
+    if not len(keys[0]):
+        return keys[0], keys[0]
+    changed = np.any([key[1:] != key[:-1] for key in keys], axis=0)
+    starts = np.concatenate(([0], np.flatnonzero(changed) + 1))
+    return starts, np.append(starts[1:], len(keys[0]))
+
+
+def _of_clients(
+    times: NDArray[Any], bins: NDArray[Any], answered: NDArray[Any], order: NDArray[np.int64],
+    starts: NDArray[np.int64], runs: Runs,
+) -> list[ArrayColumn]:  # fmt: skip
+    """The first and last time of each row, and the bins of its answered messages: those of the rows one after another,
+    and where each row's end."""
+    if not len(starts):
+        return []
+    times = times[order]
+    counted = np.concatenate(([0], np.cumsum(np.add.reduceat(answered[order], starts))))
+    known = answered[order] != 0
+    ends = counted[1:] - np.repeat(counted[runs[0]], runs[1] - runs[0])
+    return [
+        ArrayColumn(Column("first_at", "timestamptz", np.minimum.reduceat(times, starts)), *runs),
+        ArrayColumn(Column("last_at", "timestamptz", np.maximum.reduceat(times, starts)), *runs),
+        ArrayColumn(Column("bins_upto", "integer", ends), *runs),
+        ArrayColumn(Column("bins", "smallint", bins[order][known]), counted[runs[0]], counted[runs[1]]),
+    ]
 
 
 def group(keys: Sequence[NDArray[Any]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -84,21 +119,6 @@ def _sorted(code: NDArray[np.int64], room: int) -> NDArray[np.int64]:
         return order
     higher = np.argsort((code[order] >> 16).astype(np.uint16), kind="stable")
     return order[higher]
-
-
-def _bins(bins: NDArray[np.int64], answered: NDArray[np.bool_], starts: NDArray[np.int64]) -> Payloads:
-    """For each group of rows the bins of the answered ones, as a binary smallint[]; NULL where there are none."""
-    elements = np.empty(int(answered.sum()), dtype=ELEMENT)
-    elements["length"] = 2
-    elements["value"] = bins[answered]
-    if len(starts) == 0:
-        return Payloads("bins", elements, np.zeros(0, dtype=np.int64), _head)
-    counts = np.add.reduceat(answered.astype(np.int64), starts)
-    return Payloads("bins", elements, np.where(counts == 0, -1, counts), _head)
-
-
-def _head(count: int) -> bytes:
-    return ARRAY_OF_SMALLINT + count.to_bytes(4, "big") + LOWER_BOUND
 
 
 def _taken(delta: Delta, facts: Facts) -> NDArray[np.int64] | None:

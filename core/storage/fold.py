@@ -13,6 +13,7 @@ from core.storage import (
     active_clients,
     client_bins,
     client_days,
+    client_deltas,
     client_packs,
     connection_minutes,
     hour_totals,
@@ -32,6 +33,7 @@ from core.storage.rollups import (
     bucket_of,
     primary_key,
     total_sql,
+    unpacked_sql,
 )
 
 LOCK = 7_130_003
@@ -60,10 +62,10 @@ def fold(database: Database, now: datetime) -> FoldResult:
             return FoldResult(False, moved)
         try:
             for delta in DELTAS:
+                if delta is CLIENTS:
+                    moved[delta.name] = _merge_clients(connection, now)
+                    continue
                 with connection.transaction():
-                    if delta is CLIENTS:
-                        moved[delta.name] = _merge_clients(connection, now)
-                        continue
                     moved[delta.name], (hours, *_) = _merge(connection, delta)
                     if delta in latency_packs.SOURCES:
                         latency_packs.build(connection, latency_packs.SOURCES[delta], hours, now)
@@ -83,8 +85,8 @@ def fold(database: Database, now: datetime) -> FoldResult:
 
 
 def fold_sql(delta: Delta) -> str:
-    """Move all rows of a delta into the roll-ups it feeds; returns the count moved and the hours touched, and for the
-    delta of clients the keys of rows of client_hour and of client_day that have to be packed."""
+    """Move all rows of a delta (of clients: what `client_deltas` took) into the roll-ups it feeds; returns the count
+    moved and the hours touched, and of clients the keys of rows of client_hour and client_day that must be packed."""
     parts = {rollup.name: _insert_sql(rollup) for rollup in ROLLUPS if rollup.delta is delta and not rollup.closed}
     results = "(SELECT count(*) FROM moved), array(SELECT DISTINCT " + HOUR.sql(delta.grain.column) + " FROM moved)"
     if delta is CLIENTS:
@@ -97,8 +99,14 @@ def fold_sql(delta: Delta) -> str:
             results += f", {client_bins.long_rows_sql(f'merged_{table}', table)}"
     ctes = ",".join(f"\n        merged_{name} AS ({part})" for name, part in parts.items())
     # DELETE, never TRUNCATE: rows that writers commit meanwhile stay for the next fold, and nobody waits.
+    gone = f"DELETE FROM {delta.table} RETURNING *"
+    moved = f"moved AS ({gone})"
+    if delta is CLIENTS:
+        moved = f"moved AS (SELECT * FROM {client_deltas.MERGED})"
+    elif delta.packed:
+        moved = f"gone AS ({gone}), moved AS ({unpacked_sql(delta, 'gone')})"
     return f"""
-        WITH moved AS (DELETE FROM {delta.name} RETURNING *),{ctes}
+        WITH {moved},{ctes}
         SELECT {results}"""
 
 
@@ -134,13 +142,19 @@ def _merge(connection: psycopg.Connection[Any], delta: Delta) -> tuple[int, tupl
 
 
 def _merge_clients(connection: psycopg.Connection[Any], now: datetime) -> int:
-    moved, (hours, *long) = _merge(connection, CLIENTS)
-    for table, keys in zip(client_bins.KEYS, long, strict=True):
-        if keys:
-            connection.execute(client_bins.pack_sql(table).encode(), {"keys": Jsonb(keys)})
-    client_days.build(connection, now)
-    client_packs.build(connection, hours, now)
-    return moved
+    """In one transaction, or several when much has waited. How many rows there were."""
+    rows, more = 0, True
+    while more:
+        with connection.transaction():
+            taken, more = client_deltas.take(connection)
+            _, (hours, *long) = _merge(connection, CLIENTS)
+            for table, keys in zip(client_bins.KEYS, long, strict=True):
+                if keys:
+                    connection.execute(client_bins.pack_sql(table).encode(), {"keys": Jsonb(keys)})
+            client_days.build(connection, now)
+            client_packs.build(connection, hours, now)
+        rows += taken
+    return rows
 
 
 def _prune(connection: psycopg.Connection[Any], rollup: Rollup, now: datetime) -> int:

@@ -98,7 +98,7 @@ def prepare(batches: Mapping[Key, Batch], fixed: rows.Fixed) -> Prepared:
             work.connections, relays("connections"), prepared.clients, prepared.apps
         )
         prepared.tables.append(encoded("connections_raw", columns))
-        prepared.tables.append(encoded(SESSION.name, *delta_of(SESSION, sessions)))
+        prepared.tables.append(delta_of(SESSION, sessions))
         seen = [(prepared.clients[one.client], min(one.opened_at or LATER, one.closed_at)) for one in work.connections]
         prepared.seen.append((np.array([place for place, _ in seen]), np.array([first for _, first in seen])))
         prepared.identities = {one.client: one.identity for one in work.connections}
@@ -107,7 +107,7 @@ def prepare(batches: Mapping[Key, Batch], fixed: rows.Fixed) -> Prepared:
         prepared.sample_times = [sample.timestamp for sample in work.samples]
     if facts:
         together = {name: np.concatenate([part[name] for part in facts]) for name in facts[0]}
-        prepared.tables += [encoded(delta.name, *delta_of(delta, together)) for delta in DELTAS if delta is not SESSION]
+        prepared.tables += [delta_of(delta, together) for delta in DELTAS if delta is not SESSION]
     return prepared
 
 

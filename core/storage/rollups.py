@@ -44,8 +44,20 @@ class Delta:
     keys: tuple[str, ...]
     measures: tuple[str, ...]
     takes: Literal["all", "events", "errors", "answered", "delivered", "sessions"] = "all"
+    packed: bool = False
+    """Whether the rows of one batch, time and relay are stored as one row of arrays: where a batch adds many rows, that
+    costs a third. The table is then `table`, and `name` a view of its rows."""
     of_clients: bool = False
     """Whether each row also has the first and last time of its facts, and the latency bins of its answered messages."""
+
+    @property
+    def table(self) -> str:
+        return f"{self.name}_packed" if self.packed else self.name
+
+    @property
+    def array_columns(self) -> tuple[str, ...]:
+        """The columns that are arrays in a packed delta: all but the time and the relay."""
+        return tuple(name for name in self.columns[1:] if name != "relay_id") + (OF_CLIENTS if self.of_clients else ())
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -54,6 +66,8 @@ class Delta:
     def sql_type(self, column: str) -> str:
         if column == self.grain.column:
             return self.grain.sql_type
+        if column in OF_CLIENTS:
+            return "integer" if column == "bins_upto" else "timestamptz"
         return "integer" if column in COUNTED else COLUMN_TYPES[column]
 
 
@@ -93,6 +107,9 @@ class Rollup:
         return "integer" if self.small and column in COUNTED else COLUMN_TYPES[column]
 
 
+OF_CLIENTS = ("first_at", "last_at", "bins_upto")
+"""`bins_upto`: where in the row's array `bins` its own end, of which there are rt_n."""
+
 COUNTED = frozenset({"n", "errors", "unanswered", "accepted", "duplicate", "rejected", "rt_n"})
 """Counts of facts: of one batch, or of one client and hour, they fit 32 bits."""
 
@@ -119,10 +136,13 @@ SESSIONS = ("n", "duration_ms")
 TRAFFIC_SECOND = Delta("traffic_second_delta", SECOND, ("relay_id", "event_type_id"), (*COUNTS, *CARRIED, *TIMES))
 TRAFFIC_HOUR = Delta("traffic_hour_delta", HOUR, ("relay_id", "event_type_id"), MESSAGES)
 KIND = Delta("kind_delta", HOUR, ("relay_id", "kind"), MESSAGES, "events")
-LATENCY = Delta("latency_delta", FIVE_SECONDS, ("relay_id", "event_type_id", "bin"), ("n",), "answered")
-FIRST_EVENT = Delta("first_event_delta", HOUR, ("relay_id", "first_bin"), ("n",), "delivered")
-ERRORS = Delta("error_delta", HOUR, ("relay_id", "client_no", "event_type_id", "error_code_id"), ("n",), "errors")
-CLIENTS = Delta("client_delta", HOUR, ("relay_id", "client_no", "event_type_id"), MESSAGES, of_clients=True)
+LATENCY = Delta("latency_delta", FIVE_SECONDS, ("relay_id", "event_type_id", "bin"), ("n",), "answered", packed=True)
+FIRST_EVENT = Delta("first_event_delta", HOUR, ("relay_id", "first_bin"), ("n",), "delivered", packed=True)
+ERRORS = Delta(
+    "error_delta", HOUR, ("relay_id", "client_no", "event_type_id", "error_code_id"), ("n",), "errors", packed=True
+)
+CLIENTS = Delta("client_delta", HOUR, ("relay_id", "client_no", "event_type_id"), MESSAGES, packed=True,
+                of_clients=True)  # fmt: skip
 SESSION = Delta("session_delta", HOUR, ("relay_id", "client_no", "duration_bin"), SESSIONS, "sessions")
 
 DELTAS: tuple[Delta, ...] = (TRAFFIC_SECOND, TRAFFIC_HOUR, KIND, LATENCY, FIRST_EVENT, ERRORS, CLIENTS, SESSION)
@@ -202,12 +222,12 @@ OPEN_FROM = (
 
 # Emptied by every fold: vacuumed by count of dead rows, not by share.
 DELTA_OPTIONS = "autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0"
+PACKED_OPTIONS = "toast.autovacuum_vacuum_threshold = 5000, toast.autovacuum_vacuum_scale_factor = 0"
 
 
 SKETCH = (
     "    last_at timestamptz NOT NULL,\n    bins smallint[],\n    packed_bins smallint[],\n    packed_counts integer[],"
 )
-OF_CLIENTS = "    first_at timestamptz NOT NULL,\n    last_at timestamptz NOT NULL,\n    bins smallint[]"
 
 
 def create_sql(rollup: Rollup) -> str:
@@ -220,10 +240,31 @@ def create_sql(rollup: Rollup) -> str:
 
 def create_delta_sql(delta: Delta) -> str:
     """DDL of a delta, as the declared schema holds it."""
-    columns = [f"    {column} {delta.sql_type(column)} NOT NULL" for column in delta.columns]
+    arrays = delta.array_columns if delta.packed else ()
+    columns = [f"    {name} {delta.sql_type(name)} NOT NULL" for name in delta.columns if name not in arrays]
+    columns += [f"    {name} {delta.sql_type(name)}[] NOT NULL" for name in arrays]
     if delta.of_clients:
-        columns.append(OF_CLIENTS)
-    return f"CREATE TABLE {delta.name} (\n" + ",\n".join(columns) + f"\n) WITH ({DELTA_OPTIONS});\n"
+        arrays = (*arrays, "bins")
+        columns.append("    bins smallint[] NOT NULL")
+    options = DELTA_OPTIONS + (f", {PACKED_OPTIONS}" if delta.packed else "")
+    made = f"CREATE TABLE {delta.table} (\n" + ",\n".join(columns) + f"\n) WITH ({options});\n"
+    if not delta.packed:
+        return made
+    # Compressing what lives for seconds would cost more than all the rest.
+    external = ", ".join(f"ALTER {name} SET STORAGE EXTERNAL" for name in arrays)
+    return made + f"ALTER TABLE {delta.table} {external};\nCREATE VIEW {delta.name} AS\n{unpacked_sql(delta)};\n"
+
+
+def unpacked_sql(delta: Delta, source: str | None = None) -> str:
+    """The rows of a packed delta's table, or of a query of that name with its columns."""
+    # Functions in the SELECT list run in step, and cost a third of unnest() with several arrays in FROM.
+    rows = ", ".join(f"unnest({name}) AS {name}" for name in delta.array_columns)
+    columns = f"{delta.grain.column}, relay_id, {rows}"
+    if not delta.of_clients:
+        return f"SELECT {columns} FROM {source or delta.table}"
+    names = ", ".join((*delta.columns, "first_at", "last_at"))
+    return f"""SELECT {names}, CASE WHEN rt_n > 0 THEN bins[bins_upto - rt_n + 1 : bins_upto] END AS bins
+FROM (SELECT bins, {columns} FROM {source or delta.table}) AS rows"""
 
 
 def create_view_sql(rollup: Rollup) -> str:

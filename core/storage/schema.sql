@@ -475,52 +475,66 @@ CREATE TABLE kind_delta (
     rt_sum double precision NOT NULL
 ) WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0);
 
-CREATE TABLE latency_delta (
+CREATE TABLE latency_delta_packed (
     bucket timestamptz NOT NULL,
     relay_id smallint NOT NULL,
-    event_type_id smallint NOT NULL,
-    bin integer NOT NULL,
-    n integer NOT NULL
-) WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0);
+    event_type_id smallint[] NOT NULL,
+    bin integer[] NOT NULL,
+    n integer[] NOT NULL
+) WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0, toast.autovacuum_vacuum_threshold = 5000, toast.autovacuum_vacuum_scale_factor = 0);
+ALTER TABLE latency_delta_packed ALTER event_type_id SET STORAGE EXTERNAL, ALTER bin SET STORAGE EXTERNAL, ALTER n SET STORAGE EXTERNAL;
+CREATE VIEW latency_delta AS
+SELECT bucket, relay_id, unnest(event_type_id) AS event_type_id, unnest(bin) AS bin, unnest(n) AS n FROM latency_delta_packed;
 
-CREATE TABLE first_event_delta (
+CREATE TABLE first_event_delta_packed (
     bucket timestamptz NOT NULL,
     relay_id smallint NOT NULL,
-    first_bin integer NOT NULL,
-    n integer NOT NULL
-) WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0);
+    first_bin integer[] NOT NULL,
+    n integer[] NOT NULL
+) WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0, toast.autovacuum_vacuum_threshold = 5000, toast.autovacuum_vacuum_scale_factor = 0);
+ALTER TABLE first_event_delta_packed ALTER first_bin SET STORAGE EXTERNAL, ALTER n SET STORAGE EXTERNAL;
+CREATE VIEW first_event_delta AS
+SELECT bucket, relay_id, unnest(first_bin) AS first_bin, unnest(n) AS n FROM first_event_delta_packed;
 
-CREATE TABLE error_delta (
+CREATE TABLE error_delta_packed (
     bucket timestamptz NOT NULL,
     relay_id smallint NOT NULL,
-    client_no integer NOT NULL,
-    event_type_id smallint NOT NULL,
-    error_code_id smallint NOT NULL,
-    n integer NOT NULL
-) WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0);
+    client_no integer[] NOT NULL,
+    event_type_id smallint[] NOT NULL,
+    error_code_id smallint[] NOT NULL,
+    n integer[] NOT NULL
+) WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0, toast.autovacuum_vacuum_threshold = 5000, toast.autovacuum_vacuum_scale_factor = 0);
+ALTER TABLE error_delta_packed ALTER client_no SET STORAGE EXTERNAL, ALTER event_type_id SET STORAGE EXTERNAL, ALTER error_code_id SET STORAGE EXTERNAL, ALTER n SET STORAGE EXTERNAL;
+CREATE VIEW error_delta AS
+SELECT bucket, relay_id, unnest(client_no) AS client_no, unnest(event_type_id) AS event_type_id, unnest(error_code_id) AS error_code_id, unnest(n) AS n FROM error_delta_packed;
 
-CREATE TABLE client_delta (
+CREATE TABLE client_delta_packed (
     bucket timestamptz NOT NULL,
     relay_id smallint NOT NULL,
-    client_no integer NOT NULL,
-    event_type_id smallint NOT NULL,
-    n integer NOT NULL,
-    accepted integer NOT NULL,
-    duplicate integer NOT NULL,
-    rejected integer NOT NULL,
-    errors integer NOT NULL,
-    unanswered integer NOT NULL,
-    events_out bigint NOT NULL,
-    bytes_in bigint NOT NULL,
-    bytes_out bigint NOT NULL,
-    payload_in bigint NOT NULL,
-    payload_out bigint NOT NULL,
-    rt_n integer NOT NULL,
-    rt_sum double precision NOT NULL,
-    first_at timestamptz NOT NULL,
-    last_at timestamptz NOT NULL,
-    bins smallint[]
-) WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0);
+    client_no integer[] NOT NULL,
+    event_type_id smallint[] NOT NULL,
+    n integer[] NOT NULL,
+    accepted integer[] NOT NULL,
+    duplicate integer[] NOT NULL,
+    rejected integer[] NOT NULL,
+    errors integer[] NOT NULL,
+    unanswered integer[] NOT NULL,
+    events_out bigint[] NOT NULL,
+    bytes_in bigint[] NOT NULL,
+    bytes_out bigint[] NOT NULL,
+    payload_in bigint[] NOT NULL,
+    payload_out bigint[] NOT NULL,
+    rt_n integer[] NOT NULL,
+    rt_sum double precision[] NOT NULL,
+    first_at timestamptz[] NOT NULL,
+    last_at timestamptz[] NOT NULL,
+    bins_upto integer[] NOT NULL,
+    bins smallint[] NOT NULL
+) WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0, toast.autovacuum_vacuum_threshold = 5000, toast.autovacuum_vacuum_scale_factor = 0);
+ALTER TABLE client_delta_packed ALTER client_no SET STORAGE EXTERNAL, ALTER event_type_id SET STORAGE EXTERNAL, ALTER n SET STORAGE EXTERNAL, ALTER accepted SET STORAGE EXTERNAL, ALTER duplicate SET STORAGE EXTERNAL, ALTER rejected SET STORAGE EXTERNAL, ALTER errors SET STORAGE EXTERNAL, ALTER unanswered SET STORAGE EXTERNAL, ALTER events_out SET STORAGE EXTERNAL, ALTER bytes_in SET STORAGE EXTERNAL, ALTER bytes_out SET STORAGE EXTERNAL, ALTER payload_in SET STORAGE EXTERNAL, ALTER payload_out SET STORAGE EXTERNAL, ALTER rt_n SET STORAGE EXTERNAL, ALTER rt_sum SET STORAGE EXTERNAL, ALTER first_at SET STORAGE EXTERNAL, ALTER last_at SET STORAGE EXTERNAL, ALTER bins_upto SET STORAGE EXTERNAL, ALTER bins SET STORAGE EXTERNAL;
+CREATE VIEW client_delta AS
+SELECT bucket, relay_id, client_no, event_type_id, n, accepted, duplicate, rejected, errors, unanswered, events_out, bytes_in, bytes_out, payload_in, payload_out, rt_n, rt_sum, first_at, last_at, CASE WHEN rt_n > 0 THEN bins[bins_upto - rt_n + 1 : bins_upto] END AS bins
+FROM (SELECT bins, bucket, relay_id, unnest(client_no) AS client_no, unnest(event_type_id) AS event_type_id, unnest(n) AS n, unnest(accepted) AS accepted, unnest(duplicate) AS duplicate, unnest(rejected) AS rejected, unnest(errors) AS errors, unnest(unanswered) AS unanswered, unnest(events_out) AS events_out, unnest(bytes_in) AS bytes_in, unnest(bytes_out) AS bytes_out, unnest(payload_in) AS payload_in, unnest(payload_out) AS payload_out, unnest(rt_n) AS rt_n, unnest(rt_sum) AS rt_sum, unnest(first_at) AS first_at, unnest(last_at) AS last_at, unnest(bins_upto) AS bins_upto FROM client_delta_packed) AS rows;
 
 CREATE TABLE session_delta (
     bucket timestamptz NOT NULL,
@@ -620,7 +634,9 @@ SELECT c.client_no, c.client_id, c.identity, c.name, least(c.first_seen, d.first
                 d.last_at, c.first_seen) AS last_seen
 FROM clients c
 LEFT JOIN (SELECT client_no, min(first_at) AS first_at, max(last_at) AS last_at
-           FROM client_delta GROUP BY client_no) d USING (client_no);
+           FROM (SELECT unnest(client_no) AS client_no, unnest(first_at) AS first_at, unnest(last_at) AS last_at
+                 FROM client_delta_packed) AS rows
+           GROUP BY client_no) d USING (client_no);
 
 CREATE TABLE active_hour (                         -- clients with n > 0 in an hour: bit client_no % 65536
     bucket        timestamptz NOT NULL,
@@ -637,7 +653,10 @@ CREATE TABLE active_day (                          -- the same by UTC day
     PRIMARY KEY (event_type_id, day, chunk)
 );
 CREATE VIEW active_pending AS                      -- who is not in these bits yet
-SELECT bucket, event_type_id, client_no FROM client_delta WHERE n > 0;
+SELECT bucket, event_type_id, client_no
+FROM (SELECT bucket, unnest(event_type_id) AS event_type_id, unnest(client_no) AS client_no, unnest(n) AS n
+      FROM client_delta_packed) AS rows
+WHERE n > 0;
 
 -- Documented names ------------------------------------------------------------------------------------------------
 CREATE VIEW traffic_events AS

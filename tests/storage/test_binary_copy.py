@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.storage.binary_copy import Column, Payloads, encode
-from core.storage.deltas import ELEMENT, group
+from core.storage.client_deltas import ELEMENT
+from core.storage.deltas import group
 
 Row = tuple[int, int | None, int, bytes | None]
 VALUES = st.tuples(

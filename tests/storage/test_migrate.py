@@ -25,7 +25,7 @@ DAY = timedelta(days=1)
 CATALOG = {
     "columns": """
         SELECT c.relname, c.relkind, a.attname, format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull,
-               pg_get_expr(d.adbin, d.adrelid) AS fallback, c.reloptions::text
+               pg_get_expr(d.adbin, d.adrelid) AS fallback, a.attstorage, c.reloptions::text
         FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
         LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
         WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'S') AND NOT c.relispartition

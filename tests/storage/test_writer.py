@@ -127,11 +127,11 @@ def test_what_was_prepared_can_be_stored_after_an_error(database: Database) -> N
     with BatchWriter(database) as writer:
         prepared = writer.prepare(group)
         with database.borrow() as connection:
-            connection.execute("ALTER TABLE client_delta ADD CONSTRAINT no_bob CHECK (n < 2)")
+            connection.execute("ALTER TABLE client_delta_packed ADD CONSTRAINT no_bob CHECK (2 > ALL (n))")
         with pytest.raises(psycopg.errors.CheckViolation):
             writer.store(prepared)
         with database.borrow() as connection:
-            connection.execute("ALTER TABLE client_delta DROP CONSTRAINT no_bob")
+            connection.execute("ALTER TABLE client_delta_packed DROP CONSTRAINT no_bob")
         writer.write([batch([event(client="alice")], sequence=2)])  # takes the number that the failed write gave
         assert writer.store(prepared).events == 3
     assert sorted(rows_of(database, "client_id")) == [("alice",), ("bob",), ("bob",), ("carol",)]
@@ -140,13 +140,13 @@ def test_what_was_prepared_can_be_stored_after_an_error(database: Database) -> N
 
 def test_a_failed_write_leaves_nothing_and_can_be_repeated(database: Database) -> None:
     with database.borrow() as connection:
-        connection.execute("ALTER TABLE client_delta ADD CONSTRAINT no_bob CHECK (n < 2)")
+        connection.execute("ALTER TABLE client_delta_packed ADD CONSTRAINT no_bob CHECK (2 > ALL (n))")
     with BatchWriter(database) as writer:
         with pytest.raises(psycopg.errors.CheckViolation):
             writer.write([batch([event(client="bob"), event(client="bob")])])
         assert rows_of(database, "1", "clients") == rows_of(database, "1", "batches") == []
         with database.borrow() as connection:
-            connection.execute("ALTER TABLE client_delta DROP CONSTRAINT no_bob")
+            connection.execute("ALTER TABLE client_delta_packed DROP CONSTRAINT no_bob")
         writer.write([batch([event(client="carol")], sequence=2)])
         writer.write([batch([event(client="bob"), event(client="bob")])])
     assert rows_of(database, "client_no, client_id", "clients") == [(0, "carol"), (1, "bob")]
