@@ -74,17 +74,19 @@ def run(
     span = {"start": asked.period.start, "end": asked.period.end} | filters | most
     current, previous = comparing.compared(asked, now)
     with snapshot(database) as read:
-        newest = read(*framing.newest_query(now))
-        series = read(over_time, asked.parameters | filters)
-        compared, before = (
-            read(over_time, comparing.total(period) | filters) if compare else [] for period in (current, previous)
-        )
-        hours = read(peak_hours, span)
+        series_ahead = read.ahead(over_time, asked.parameters | filters)
+        periods = (current, previous) if compare else ()
+        totals = [read.ahead(over_time, comparing.total(period) | filters) for period in periods]
+        hours_ahead = read.ahead(peak_hours, span)
+        newest_ahead = read.ahead(*framing.newest_query(now))
         if client is None:
-            minutes = read("peak_minutes", span)
+            minutes_ahead = read.ahead("peak_minutes", span)
             ranking = _ranking(read, asked.period, event_type, top)
+            minutes = minutes_ahead()
         else:
-            minutes, ranking = [], only_client(client, series)
+            minutes, ranking = [], None
+        series, hours, newest = series_ahead(), hours_ahead(), newest_ahead()
+        compared, before = (total() for total in totals) if compare else ([], [])
     notes = [] if prices is not None else [NO_TARIFF]
     notes += [] if client is None else [NO_MINUTES]
     zone = asked.period.zone
@@ -96,7 +98,7 @@ def run(
             "event_types": event_types_table(series),
             "peak_hours": peaks_table(hours, zone, 3600),
             "peak_minutes": peaks_table(minutes, zone, 60),
-            "clients": clients_table(ranking, series),
+            "clients": clients_table(only_client(client, series) if ranking is None else ranking, series),
             "comparison": comparing.comparison(MEASURES, compared, before, previous, compare=compare),
         },
     )

@@ -17,6 +17,7 @@ from core.reports import frame as framing
 from core.reports.binned import Binned, Sketches
 from core.reports.declaration import Parameter, Report, Result
 from core.reports.frame import Day, Frame, quotient, ratio
+from core.reports.newest_errors import newest_errors_ahead
 from core.reports.percentiles import ERROR_BOUND
 from core.reports.query import Rows, snapshot
 from core.reports.realtime_shape import latest_errors
@@ -48,27 +49,31 @@ def run(
         found = read("client_of", {"client": client})
         if not found:
             raise UnknownClientError(f"No client has the client_id {client!r}; the report clients finds one by a part.")
+        client_no = found[0][0]
         parameters = asked.parameters | {
-            "client_no": found[0][0],
-            "time_zone": time_zone,
+            "client_no": client_no,
             "event_type": framing.checked_event_type(event_type),
-            "limit": latest,
         }
         days_before = client_parts.built_before(read)
         parts = parameters | client_parts.parts(asked.edges, days_before)
-        measures = read("client_over_time", parts)
-        binned = client_parts.response_times(read("client_latency", parts))
-        compared, before = (
-            read("client_over_time", parameters | client_parts.parts([period.start, period.end], days_before))
-            if compare
-            else []
-            for period in (current, previous)
-        )
-        pattern = read("client_pattern", parameters)
-        sessions = read("client_sessions", parameters)
-        errors = read("client_errors", parameters)
-        newest_errors = read("errors_latest_of_client", parameters | {"client": client, "error_code": None})
-        newest = read(*framing.newest_query(now))
+        whole = comparing.total(asked.period) | {"clients": [client_no]}
+        latest_ahead = newest_errors_ahead(read, asked.period, latest, client_no=client_no)
+        pattern_ahead = read.ahead("client_pattern", parameters)
+        latency_ahead = read.ahead("client_latency", parts)
+        measures_ahead = read.ahead("client_over_time", parts)
+        totals = [
+            read.ahead("client_over_time", parameters | client_parts.parts([period.start, period.end], days_before))
+            for period in ((current, previous) if compare else ())
+        ]
+        sessions_ahead = read.ahead("client_sessions", parameters)
+        errors_ahead = read.ahead("errors_of_clients", whole)
+        newest_ahead = read.ahead(*framing.newest_query(now))
+        newest_errors = latest_errors(latest_ahead(), asked.period.zone)
+        pattern = _pattern(pattern_ahead(), asked)
+        binned = client_parts.response_times(latency_ahead())
+        measures, sessions = measures_ahead(), sessions_ahead()
+        compared, before = (total() for total in totals) if compare else ([], [])
+        errors, newest = [row[2:] for row in errors_ahead()], newest_ahead()
     messages = [row for row in measures if row[1] != "DELIVERY"]
     return Result(
         framing.meta("client", asked, database, now, newest, error_bound=ERROR_BOUND),
@@ -77,17 +82,17 @@ def run(
             "timeline": _timeline(measures, binned, sessions, asked),
             "event_types": _types(messages, binned),
             "error_codes": _codes(errors),
-            "pattern": _pattern(pattern),
+            "pattern": pattern,
             "comparison": comparing.comparison(
                 COUNTS, [row[:-1] for row in compared], [row[:-1] for row in before], previous, compare=compare
             ),
-            "latest_errors": latest_errors(newest_errors, asked.period.zone),
+            "latest_errors": newest_errors,
         },
     )
 
 
 def _summary(
-    who: tuple[Any, ...], measures: Rows, binned: Sketches, sessions: Rows, pattern: Rows, asked: Frame
+    who: tuple[Any, ...], measures: Rows, binned: Sketches, sessions: Rows, pattern: pd.DataFrame, asked: Frame
 ) -> pd.DataFrame:
     zone = asked.period.zone
     ended = np.array([row[1:] for row in sessions], dtype=np.int64).reshape(-1, 2).sum(axis=0)
@@ -101,7 +106,7 @@ def _summary(
             **_measured([(0, *row[1:]) for row in measures], binned.over_time.together(), 1),
             "sessions": ended[:1],
             "session_mean_seconds": quotient(ended[1:] / 1000, ended[:1]),
-            "active_hours": [sum(row[3] for row in pattern)],
+            "active_hours": [int(pattern["active_hours"].sum())],
         }
     )
 
@@ -161,15 +166,19 @@ def _codes(errors: Rows) -> pd.DataFrame:
     )
 
 
-def _pattern(rows: Rows) -> pd.DataFrame:
-    events = np.zeros((7, 24), dtype=np.int64)
-    for weekday, hour, n, _ in rows:
-        events[weekday - 1, hour] = n
+def _pattern(rows: Rows, asked: Frame) -> pd.DataFrame:
+    """`rows`: hours and their messages; placed by the clock of the reporting zone."""
+    at = pd.DatetimeIndex([row[0] for row in rows], dtype="datetime64[us, UTC]").tz_convert(asked.period.zone)
+    counted = (at.day_of_week.to_numpy(), at.hour.to_numpy())
+    events, hours = np.zeros((7, 24), dtype=np.int64), np.zeros((7, 24), dtype=np.int64)
+    np.add.at(events, counted, np.array([row[1] for row in rows], dtype=np.int64))
+    np.add.at(hours, counted, 1)
     return pd.DataFrame(
         {
             "weekday": np.repeat(np.arange(1, 8), 24),
             "hour": np.tile(np.arange(24), 7),
             "events": events.ravel(),
+            "active_hours": hours.ravel(),
         }
     )
 

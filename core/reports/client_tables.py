@@ -68,6 +68,7 @@ PATTERN = Table(
         Column("weekday", "day of the week, 1 is Monday"),
         Column("hour", "hour of the day, 0 to 23"),
         Column("events", "client messages", "events"),
+        Column("active_hours", "such hours of the range in which it sent a message", "hours"),
     ),
 )
 LATEST_ERRORS = Table(

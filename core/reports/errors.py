@@ -15,6 +15,7 @@ from core.reports import frame as framing
 from core.reports import realtime_tables
 from core.reports.declaration import Column, Parameter, Report, Result, Table
 from core.reports.frame import Day, Frame, ratio
+from core.reports.newest_errors import newest_errors_ahead
 from core.reports.query import Read, Rows, snapshot
 from core.reports.ranking import ranking
 from core.reports.realtime_shape import latest_errors
@@ -94,15 +95,19 @@ def run(
     asked = framing.frame(start, end, granularity, time_zone)
     messages_of = {"event_type": framing.checked_event_type(event_type), "kind": None, "client": client}
     errors_of = {"event_type": event_type, "error_code": framing.checked_error_code(error_code), "client": client}
-    span = {"start": asked.period.start, "end": asked.period.end, "limit": latest, "top": 0 if event_type else top}
+    span = {"start": asked.period.start, "end": asked.period.end, "top": 0 if event_type else top}
     one = client is not None
     ranked = top > 0 and not (one or event_type or error_code)
     with snapshot(database) as read:
-        messages = read("traffic_of_client" if one else "traffic_over_time", asked.parameters | messages_of)
-        errors = read("errors_of_client" if one else "errors_over_time", asked.parameters | errors_of)
+        client_no = _number(read, client)
+        latest_ahead = newest_errors_ahead(
+            read, asked.period, latest, client_no=client_no, event_type=event_type, error_code=error_code
+        )
+        messages_ahead = read.ahead("traffic_of_client" if one else "traffic_over_time", asked.parameters | messages_of)
+        errors_ahead = read.ahead("errors_of_client" if one else "errors_over_time", asked.parameters | errors_of)
+        newest_ahead = read.ahead(*framing.newest_query(now))
         by_client = _leading(read, asked, top) if ranked else read("errors_by_client", span | errors_of)
-        newest_errors = read("errors_latest_of_client" if one else "errors_latest", span | errors_of)
-        newest = read(*framing.newest_query(now))
+        messages, errors, newest_errors, newest = messages_ahead(), errors_ahead(), latest_ahead(), newest_ahead()
     return Result(
         framing.meta("errors", asked, database, now, newest),
         {
@@ -114,6 +119,14 @@ def run(
             "latest_errors": latest_errors(newest_errors, asked.period.zone),
         },
     )
+
+
+def _number(read: Read, client: str | None) -> int | None:
+    """The number of a client, -1 of one there is not."""
+    if client is None:
+        return None
+    found = read("client_of", {"client": client})
+    return found[0][0] if found else -1
 
 
 def _leading(read: Read, asked: Frame, top: int) -> Rows:

@@ -1,9 +1,9 @@
--- When one client is active: its messages by day of the week (1 is Monday) and hour, on the clock of a zone; `start`, `end`
--- timestamptz, `client_no` integer, `time_zone` text, `event_type` text or null.
-SELECT extract(isodow FROM bucket AT TIME ZONE %(time_zone)s)::integer AS weekday,
-       extract(hour FROM bucket AT TIME ZONE %(time_zone)s)::integer AS hour,
-       sum(n)::bigint AS events, count(DISTINCT bucket) FILTER (WHERE n > 0) AS active_hours
-FROM client_hour_current JOIN event_types t USING (event_type_id)
+-- Messages of one client by the hour, hours without any left out; `start`, `end` timestamptz, `client_no` integer,
+-- `event_type` text or null.
+SELECT bucket, sum(n)::bigint AS events
+FROM client_hour_current
 WHERE client_no = %(client_no)s AND bucket >= %(start)s AND bucket < %(end)s
-  AND (%(event_type)s::text IS NULL OR t.name = %(event_type)s)
-GROUP BY 1, 2
+  AND (%(event_type)s::text IS NULL
+       OR event_type_id = (SELECT event_type_id FROM event_types WHERE name = %(event_type)s))
+GROUP BY bucket
+HAVING sum(n) > 0

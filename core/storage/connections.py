@@ -12,6 +12,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
 from core.exceptions import DatabaseUnavailableError
+from core.storage.adapters import adapt
 
 if TYPE_CHECKING:  # loaded where they are used: a writer that was killed is back in half the time, with half the memory
     import pandas as pd
@@ -73,6 +74,7 @@ class Database:
             max_size=self._pool_size,
             timeout=CONNECT_TIMEOUT + 1,
             reconnect_timeout=CONNECT_TIMEOUT,
+            configure=adapt,
             check=ConnectionPool.check_connection,
             open=True,
             name=f"relay-analytics:{self.name}",

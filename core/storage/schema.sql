@@ -910,9 +910,11 @@ CREATE TABLE client_pack (                         -- sums per client over a UTC
     event_type_id smallint NOT NULL,               -- -1: all types together
     measure       text NOT NULL,                   -- client_no: whose the numbers of the others are
     day           date NOT NULL,                   -- the first
-    numbers       bytea NOT NULL,                  -- 8 bytes each, client_no 4
+    numbers       bytea NOT NULL,
+    width         smallint NOT NULL,               -- bytes of each number: 0 (all are zero), 1, 2, 4, 8
     PRIMARY KEY (days, event_type_id, measure, day)
 );
+ALTER TABLE client_pack ALTER COLUMN numbers SET STORAGE EXTERNAL;  -- to decompress takes longer than to read
 CREATE TABLE client_pack_due (                     -- days that late rows touched since they were packed
     day date PRIMARY KEY
 );

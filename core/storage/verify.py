@@ -212,7 +212,9 @@ def _compare_client_packs(connection: psycopg.Connection[Any], limit: int) -> li
     rows = f"""
         {client_packs.DAYS}
         UNION ALL {client_packs.BLOCKS}
-        UNION ALL {client_packs.HOURS} WHERE bucket >= %(today)s AND bucket < %(mark)s"""
+        UNION ALL {client_packs.HOURS} WHERE bucket >= %(today)s AND bucket < %(mark)s
+        UNION ALL {" UNION ALL ".join(client_packs.so_far(n, f"%(first_{n})s") for n in client_days.LENGTHS)}"""
+    firsts = {f"first_{n}": client_days.block_start(mark.date(), n) for n in client_days.LENGTHS}
     due = "NOT EXISTS (SELECT FROM client_pack_due d WHERE d.day >= one.day AND d.day < one.day + one.days)"
     found = connection.execute(
         f"""WITH stored AS (SELECT * FROM client_pack one WHERE {due}),
@@ -220,7 +222,7 @@ def _compare_client_packs(connection: psycopg.Connection[Any], limit: int) -> li
             SELECT days, day, event_type_id, measure, length(stored.numbers), length(recount.numbers)
             FROM stored FULL JOIN recount USING (days, event_type_id, measure, day)
             WHERE stored.numbers IS DISTINCT FROM recount.numbers ORDER BY 1, 2, 3, 4 LIMIT %(limit)s""".encode(),
-        {"today": client_packs.midnight(mark.date()), "mark": mark, "limit": limit},
+        {"today": client_packs.midnight(mark.date()), "mark": mark, "limit": limit} | firsts,
     )
     return [Difference("client_pack", row[:4], {"bytes": (row[4], row[5])}) for row in found.fetchall()]
 

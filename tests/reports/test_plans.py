@@ -11,7 +11,7 @@ import pytest
 
 from core import reports
 from core.billing import entries, usage
-from core.reports import query
+from core.storage import reading
 from core.reports.declaration import Report
 from core.sql import load
 from core.storage.database import Database
@@ -34,7 +34,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> set[str]:
         names.add(name)
         return load(name)
 
-    for module in (query, usage, entries, importlib.import_module("core.reports.billing")):
+    for module in (reading, usage, entries, importlib.import_module("core.reports.billing")):
         monkeypatch.setattr(module, "load", noting)
     return names
 

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.records import Event
-from core.sql import load
 from core.storage import client_days, client_packs
 from core.storage.client_sums import client_sums
 from core.storage.database import Database
 from core.storage.fold import fold
+from core.storage.reading import reading
 from core.storage.verify import verify
 from core.storage.writer import BatchWriter
 from tests.support import servers
@@ -34,11 +32,8 @@ def sums(
     """client_id → (messages, bytes in), of those that have any."""
     with database.borrow() as connection:
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-
-        def read(name: str, parameters: Mapping[str, Any]) -> Sequence[tuple[Any, ...]]:
-            return connection.cursor(binary=True).execute(load(name), parameters).fetchall()
-
-        found = client_sums(read, start, end, ("n", "bytes_in"), event_type)
+        with reading(connection) as read:
+            found = client_sums(read, start, end, ("n", "bytes_in"), event_type)
         names = dict(connection.execute("SELECT client_no, client_id FROM clients").fetchall())
     rows = zip(found.clients.tolist(), found.measures["n"].tolist(), found.measures["bytes_in"].tolist(), strict=True)
     return {names[number]: (n, size) for number, n, size in rows if n or size}
