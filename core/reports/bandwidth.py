@@ -79,13 +79,15 @@ def run(
         totals = [read.ahead(over_time, comparing.total(period) | filters) for period in periods]
         hours_ahead = read.ahead(peak_hours, span)
         newest_ahead = read.ahead(*framing.newest_query(now))
+        minutes: Rows = []
+        ranking: Rows = []
         if client is None:
             minutes_ahead = read.ahead("peak_minutes", span)
             ranking = _ranking(read, asked.period, event_type, top)
             minutes = minutes_ahead()
-        else:
-            minutes, ranking = [], None
         series, hours, newest = series_ahead(), hours_ahead(), newest_ahead()
+        if client is not None:
+            ranking = only_client(client, series)
         compared, before = (total() for total in totals) if compare else ([], [])
     notes = [] if prices is not None else [NO_TARIFF]
     notes += [] if client is None else [NO_MINUTES]
@@ -98,7 +100,7 @@ def run(
             "event_types": event_types_table(series),
             "peak_hours": peaks_table(hours, zone, 3600),
             "peak_minutes": peaks_table(minutes, zone, 60),
-            "clients": clients_table(only_client(client, series) if ranking is None else ranking, series),
+            "clients": clients_table(ranking, series),
             "comparison": comparing.comparison(MEASURES, compared, before, previous, compare=compare),
         },
     )

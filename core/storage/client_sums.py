@@ -123,7 +123,7 @@ def _place_open(start: datetime, end: datetime, built: Built, packs: list[Part],
 
 
 def _place(part: Part, built: Built, packs: list[Part], rows: list[Part]) -> None:
-    """A part of whole blocks that begin before today, but for its last ones; what is not before today, they leave out."""
+    """A part of blocks, as packs where they are true. Blocks leave out what is not before today."""
     if part.hours == 1:
         rows.append(part)
         return

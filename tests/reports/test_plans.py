@@ -11,9 +11,9 @@ import pytest
 
 from core import reports
 from core.billing import entries, usage
-from core.storage import reading
 from core.reports.declaration import Report
 from core.sql import load
+from core.storage import reading
 from core.storage.database import Database
 from core.storage.fold import fold
 from tests.reports import oracle
