@@ -1,4 +1,5 @@
-"""All benchmarks, one after the other: ingest, imports, every report and the export over one history of a relay."""
+"""All benchmarks, one after the other: ingest, imports, every report over one history of a relay and over ten times the
+events of the same clients and hours, and the export."""
 
 from __future__ import annotations
 
@@ -18,7 +19,11 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="relay-analytics-bench-") as scratch:
         history = ["--events", str(given.events), "--data", str(given.data or Path(scratch))]
-        for name, arguments in (("ingest", []), ("imports", []), ("reports", history), ("export", history)):
+        dense = ["--events", str(given.events // 2), *history[2:]]
+        parts = (
+            ("ingest", []), ("imports", []), ("reports", history), ("density", dense), ("export", history),
+        )  # fmt: skip
+        for name, arguments in parts:
             print(f"== {name}", flush=True)
             subprocess.run([sys.executable, "-m", f"benchmarks.{name}", *arguments], check=True)
 

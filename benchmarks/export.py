@@ -109,7 +109,7 @@ def main() -> None:
     size = Size(given.events)
     with (
         server(given.data) as running,
-        database_of(running, f"history_{size.events}_{size.days}_{size.clients}") as (database, new),
+        database_of(running, size.name) as (database, new),
     ):
         migrate(database)
         if new:

@@ -48,6 +48,12 @@ class Size:
     clients: int = 50_000
     repeats: int = 1
 
+    @property
+    def name(self) -> str:
+        """Of the database that holds it."""
+        dense = "" if self.repeats == 1 else f"_x{self.repeats}"
+        return f"history_{self.events}_{self.days}_{self.clients}{dense}"
+
 
 def fill(database: Database, size: Size, report: Callable[[str], None] = lambda _: None) -> None:
     """Store the history day by day, oldest first, folded as if each day had ended."""

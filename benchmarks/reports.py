@@ -161,7 +161,7 @@ def main() -> None:
     size = Size(given.events, given.days, given.clients)
     console = Console()
     with server(given.data) as running:
-        with database_of(running, f"history_{size.events}_{size.days}_{size.clients}") as (database, new):
+        with database_of(running, size.name) as (database, new):
             if new:
                 started = time.perf_counter()
                 migrate(database)

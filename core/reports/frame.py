@@ -25,6 +25,8 @@ Day = str | date | datetime
 HOUR = timedelta(hours=1)
 LAG_WARNING = timedelta(minutes=5)
 REACHES_AHEAD = "The range reaches into the future: what comes is not counted yet."
+REPORTING = timedelta(minutes=10)
+"""A worker without samples for so long has ended."""
 
 START = Parameter("start", "first day, in the time zone, or an instant; required")
 END = Parameter("end", "last day, included, or the instant before which the range ends; required")
@@ -155,7 +157,7 @@ def meta(
 
 
 def newest_query(now: datetime) -> tuple[str, Mapping[str, Any]]:
-    return ("newest_sample", {"end": now})
+    return ("newest_sample", {"end": now, "since": now - REPORTING})
 
 
 def ratio(part: npt.NDArray[np.int64], whole: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:

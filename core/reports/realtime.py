@@ -12,6 +12,7 @@ from core.periods import zone_of
 from core.reports import realtime_shape as shape
 from core.reports import realtime_tables as tables
 from core.reports.declaration import Meta, Parameter, Report, Result
+from core.reports.frame import newest_query
 from core.reports.percentiles import ERROR_BOUND
 from core.reports.query import read_together
 from core.storage.database import Database
@@ -48,7 +49,7 @@ def run(database: Database, now: datetime, window: int = 300, time_zone: str = "
             ("realtime_clients_today", {"day": day, "hour": _ceil_hour(day)}),
             ("realtime_peak_today", {"day": day, "end": end}),
             ("realtime_latest_errors", {"since": now - tables.ERRORS_SINCE, "end": now, "limit": tables.LATEST_ERRORS}),
-            ("newest_sample", {"end": now}),
+            newest_query(now),
         ],
     )
     seconds = shape.Seconds(samples, from_samples, end)

@@ -70,7 +70,7 @@ def test_no_raw_chunk_is_read(report: Report, granularity: str, database: Databa
     anything |= {"hours": [1], "firsts": [oracle.FIRST], "lasts": [oracle.NOW], "signs": [1]}
     anything |= {"top": 5, "peaks": 5, "numbers": [1], "period_id": 1}
     anything |= {"steps": [0], "buckets": [oracle.FIRST], "name": "mark", "packed_before": oracle.FIRST}
-    anything |= {"days": [1], "measures": ["n"]}
+    anything |= {"days": [1], "measures": ["n"], "since": oracle.FIRST}
     places = {
         name: at
         for kind in ("peak", "busiest")
