@@ -20,7 +20,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="relay-analytics-bench-") as scratch:
         history = ["--events", str(given.events), "--data", str(given.data or Path(scratch))]
         dense = ["--events", str(given.events // 2), *history[2:]]
-        parts = (
+        parts: tuple[tuple[str, list[str]], ...] = (
             ("ingest", []), ("imports", []), ("reports", history), ("density", dense), ("export", history),
         )  # fmt: skip
         for name, arguments in parts:
