@@ -25,8 +25,9 @@ class PortTakenError(RelayAnalyticsError):
 def dev() -> None:
     """Run everything on this machine until Ctrl-C. Without RELAY_URL: a demo relay with demo clients."""
     settings = get_settings()
-    demo = settings.relay_url is None and settings.demo != "off"
-    if settings.relay_url is None and not demo:
+    wanted = settings.demo == "on" or (settings.demo == "auto" and not settings.expects_traffic)
+    demo = wanted and settings.relay_url is None
+    if not settings.expects_traffic and not demo:
         raise RelayAnalyticsError(
             "DEMO=off and RELAY_URL is unset: set RELAY_URL=ws://your-relay to have something to tap."
         )
@@ -108,8 +109,11 @@ def _welcome(settings: Settings, demo: bool, password: str | None) -> str:
         "",
         f"  Dashboard   {base}",
         f"  API         http://localhost:{settings.api_port}/docs",
-        f"  Tap         ws://localhost:{settings.tap_port}  →  {tapped}",
     ]
+    if tapped is not None:
+        lines.append(f"  Tap         ws://localhost:{settings.tap_port}  →  {tapped}")
+    if settings.collector_port is not None:
+        lines.append(f"  Collector   http://localhost:{settings.collector_port}/v1/events")
     if password:
         lines += [
             "",

@@ -54,6 +54,18 @@ class SourcesUnknownError(RelayAnalyticsError):
     """This token is not known here, and the database that could tell does not answer."""
 
 
+class BadBatchError(RelayAnalyticsError):
+    """What was sent to the collector is no batch."""
+
+
+class TooLargeError(RelayAnalyticsError):
+    """A batch is larger than the collector takes."""
+
+
+class CollectorBusyError(RelayAnalyticsError):
+    """The collector cannot keep this batch now; send it again shortly."""
+
+
 class WrongPasswordError(RelayAnalyticsError):
     """Wrong user name or password."""
 

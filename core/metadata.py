@@ -31,6 +31,7 @@ ALLOWED = (
     Fact("shape", str, "hash of the shape of those filters, never of their values", 12),
     Fact("sub", str, "class of the subscription id, such as uuid", 64),
     Fact("inferred", bool, "whether the pairing of message and answer is an inference"),
+    Fact("type", str, "verb of a message that is none of Nostr's, as another service named it", 64),
     Fact("identities", int, "pubkeys that the connection has authenticated, when several"),
 )
 """Everything else that an event carries (content, tags, values of filters, headers) is never stored."""

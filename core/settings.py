@@ -42,7 +42,8 @@ class Settings(BaseSettings):
     )
     demo: Literal["auto", "on", "off"] = Field(
         "auto",
-        description="Whether to use the demo database. `auto`: when `RELAY_URL` is unset and no real database exists.",
+        description="Whether to use the demo database. `auto`: when `RELAY_URL` and `COLLECTOR_PORT` are "
+        "unset and no real database exists.",
     )
     data_dir: Path = Field(
         ROOT / "var", description="Directory of the embedded database, the spool and generated secrets."
@@ -92,6 +93,20 @@ class Settings(BaseSettings):
     client_key_header: str = Field("X-Client-Key", description="The header read when `CLIENT_KEY=header`.")
     address_key_days: int = Field(
         30, ge=0, description="Days after which the key that hashes addresses rotates; 0 keeps one key for ever."
+    )
+
+    collector_port: Port | None = Field(
+        None, description="Port the collector listens on, for batches of events of other services. Unset: no collector."
+    )
+    collector_host: str = Field("127.0.0.1", description="Address the collector listens on.")
+    collector_max_message_bytes: int = Field(
+        8 * 1024**2, ge=1024, description="Largest batch the collector takes, in bytes, inflated."
+    )
+    collector_token_days: int = Field(
+        7, ge=1, description="Days that the collector trusts the tokens it knows while the database is away."
+    )
+    collector_batch_days: int = Field(
+        30, ge=1, description="Days that the collector recognises a repeated batch; see docs/collector.md."
     )
 
     spool_max_bytes: int = Field(
@@ -162,6 +177,11 @@ class Settings(BaseSettings):
         if self.relay_name:
             return self.relay_name
         return urlsplit(self.relay_url).netloc if self.relay_url else "demo"
+
+    @property
+    def expects_traffic(self) -> bool:
+        """Whether real events can come in: from a relay behind the tap, or through the collector."""
+        return self.relay_url is not None or self.collector_port is not None
 
     @property
     def zone(self) -> ZoneInfo:

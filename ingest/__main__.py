@@ -1,4 +1,5 @@
-"""`python -m ingest`: the tap in front of RELAY_URL, and the writer that stores what it measured."""
+"""`python -m ingest`: the tap in front of RELAY_URL, the collector on COLLECTOR_PORT, and the writer that stores what
+they took in."""
 
 from __future__ import annotations
 
@@ -18,12 +19,14 @@ from ingest.logs import configure_logs
 NO_RELAY = (
     "RELAY_URL is not set. Set it to the relay to tap, for example: RELAY_URL=ws://127.0.0.1:8080 python -m ingest"
 )
+NO_COLLECTOR = "COLLECTOR_PORT is not set. Set it to the port to listen on, for example: COLLECTOR_PORT=7070"
+ROLES = ("all", "tap", "collector", "writer")
 PR_SET_PDEATHSIG = 1
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m ingest", description=__doc__)
-    parser.add_argument("role", nargs="?", choices=("all", "tap", "writer"), default="all", help="default: all")
+    parser.add_argument("role", nargs="?", choices=ROLES, default="all", help="default: all")
     parser.add_argument("--worker", type=int, default=0, help="number of the tap worker")
     parser.add_argument("--workers", type=_workers, help="tap workers that share the port; default: TAP_WORKERS")
     parser.add_argument("--pulse", type=int, help=argparse.SUPPRESS)
@@ -34,8 +37,9 @@ def main() -> int:
     except ValidationError as error:
         print(error, file=sys.stderr)
         return 2
-    if settings.relay_url is None and arguments.role != "writer":
-        print(NO_RELAY, file=sys.stderr)
+    missing = _missing(settings, arguments.role)
+    if missing is not None:
+        print(missing, file=sys.stderr)
         return 2
     if arguments.workers is not None:
         settings = settings.model_copy(update={"tap_workers": arguments.workers})
@@ -49,6 +53,15 @@ def _workers(text: str) -> int:
     if not 1 <= number <= MAX_WORKERS:
         raise argparse.ArgumentTypeError(f"must be 1 to {MAX_WORKERS}")
     return number
+
+
+def _missing(settings: Settings, role: str) -> str | None:
+    """What has to be set for this role and is not."""
+    if role == "collector":
+        return NO_COLLECTOR if settings.collector_port is None else None
+    if role == "writer" or settings.relay_url is not None:
+        return None
+    return None if role == "all" and settings.collector_port is not None else NO_RELAY
 
 
 def run(settings: Settings, role: str, worker: int, pulse: int | None) -> int:
@@ -66,6 +79,15 @@ def run(settings: Settings, role: str, worker: int, pulse: int | None) -> int:
             run_tap(settings, worker, pulse)
         except OSError as error:
             print(f"The tap cannot listen on {settings.tap_host}:{settings.tap_port}: {error}", file=sys.stderr)
+            return 1
+    elif role == "collector":
+        from ingest.collector.process import run_collector
+
+        configure_logs(settings.log_level, "collector")
+        try:
+            run_collector(settings, pulse)
+        except OSError as error:
+            print(f"The collector cannot listen on port {settings.collector_port}: {error}", file=sys.stderr)
             return 1
     else:
         from ingest.writer import Writer

@@ -80,6 +80,22 @@ METRICS = {
             "which is a bug: see the log).",
             ("reason",),
         ),
+        Metric(
+            "collector_batches",
+            "counter",
+            "Batches handed to the collector: `kept` (durable and acknowledged), `repeated` (acknowledged again, kept "
+            "before), `sent away` (the spool is full or cannot be written: 503 or nack), `unreadable` (no batch, or "
+            "too large).",
+            ("fate",),
+        ),
+        Metric(
+            "collector_records",
+            "counter",
+            "Records in kept batches: `taken`, or `refused` into quarantine.",
+            ("fate",),
+        ),
+        Metric("collector_unauthorised", "counter", "Requests without a valid token."),
+        Metric("collector_pending_bytes", "gauge", "Bytes of messages whose batches are not durable yet."),
         Metric("recorder_held", "gauge", "Records in memory that are not in the spool yet."),
         Metric("recorder_lag_seconds", "gauge", "Age of the oldest record that is not in the spool yet."),
         Metric("recorder_dropped", "counter", "Records lost because memory or the spool was full."),

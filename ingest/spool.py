@@ -79,7 +79,7 @@ class Spool:
         """
         payload = encode_batch(batch)
         records = sum(batch.sizes.values())
-        with self._writing():
+        with self.transaction():
             if not self.in_place():
                 raise SpoolReplacedError
             if self.size() + len(payload) > self._max_bytes:
@@ -132,7 +132,12 @@ class Spool:
         self.close()
 
     @contextmanager
-    def _writing(self) -> Iterator[None]:
+    def transaction(self) -> Iterator[None]:
+        """What is appended in here is kept together, or not at all."""
+        within_another = self._db.in_transaction
+        if within_another:
+            yield
+            return
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield

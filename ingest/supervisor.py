@@ -1,4 +1,5 @@
-"""Keeps the ingest processes running: tap workers, which forward traffic, and the writer, which may fail without harm.
+"""Keeps the ingest processes running: tap workers, which forward traffic, the collector, and the writer, which may fail
+without harm.
 
 A process that ends is started again. A tap that is frozen (no sign of life) is worse than none, because clients wait
 for it: it is killed and started again. The supervisor also serves the metrics of them all.
@@ -23,19 +24,21 @@ log = structlog.get_logger()
 
 TAP_PATIENCE = 6.0
 """Seconds a tap has to stop once it has closed its connections."""
+COLLECTOR_PATIENCE = 8.0
 WRITER_PATIENCE = 12.0
 
 
 async def supervise(settings: Settings) -> None:
-    """Runs the tap workers and the writer until SIGTERM or SIGINT. The taps end first, given time to drain (a second
-    signal ends that time); the writer stores the rest."""
+    """Runs what is configured, and the writer, until SIGTERM or SIGINT. The taps end first, given time to drain (a
+    second signal ends that time), and the collector with them; the writer stores the rest."""
     stop, hurry = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, lambda: (hurry if stop.is_set() else stop).set())
-    taps = tap_children(settings.tap_workers)
+    taps = tap_children(settings.tap_workers) if settings.relay_url is not None else []
+    collectors = [Child("collector", ("collector",), watched=True)] if settings.collector_port is not None else []
     writer = Child("writer", ("writer",))
-    children = [*taps, writer]
+    children = [*taps, *collectors, writer]
 
     def exposition() -> Exposition:
         states = [child.state() for child in children]
@@ -44,12 +47,16 @@ async def supervise(settings: Settings) -> None:
     with serving(
         settings.metrics_host,
         settings.metrics_port,
-        application(exposition, lambda: health(children, stopping=stop.is_set())),
+        application(exposition, lambda: health(children, taps or collectors, stopping=stop.is_set())),
     ):
         keeping = [asyncio.ensure_future(child.keep_running()) for child in children]
         await stop.wait()
-        log.info("The taps stop", drain_seconds=settings.tap_drain_seconds)
-        await asyncio.gather(*(child.stop(settings.tap_drain_seconds + TAP_PATIENCE, hurry) for child in taps))
+        if taps:
+            log.info("The taps stop", drain_seconds=settings.tap_drain_seconds)
+        await asyncio.gather(
+            *(child.stop(settings.tap_drain_seconds + TAP_PATIENCE, hurry) for child in taps),
+            *(child.stop(COLLECTOR_PATIENCE, hurry) for child in collectors),
+        )
         await writer.stop(WRITER_PATIENCE, hurry)
         for task in keeping:
             task.cancel()
@@ -64,10 +71,10 @@ def tap_children(workers: int) -> list[Child]:
     ]
 
 
-def health(children: Sequence[Child], *, stopping: bool) -> Health:
-    """Whether clients can be sent here: every tap runs and is not about to stop. The writer is told of, but traffic
-    does not need it."""
+def health(children: Sequence[Child], needed: Sequence[Child], *, stopping: bool) -> Health:
+    """Whether clients can be sent here: all that is needed for them (taps; without any, the collector) runs and is not
+    about to stop. The others are told of."""
     up = {child.name: child.state().up for child in children}
-    taps_up = all(up[child.name] for child in children if child.watched)
-    status = "stopping" if stopping else "ok" if taps_up else "not every tap runs"
-    return Health(taps_up and not stopping, status, {name: "up" if is_up else "down" for name, is_up in up.items()})
+    needed_up = all(up[child.name] for child in needed)
+    status = "stopping" if stopping else "ok" if needed_up else "not every tap runs"
+    return Health(needed_up and not stopping, status, {name: "up" if is_up else "down" for name, is_up in up.items()})

@@ -6,17 +6,16 @@ import asyncio
 import gc
 import resource
 import signal
-from collections.abc import Sequence
 
 import structlog
 import uvloop
 
 from core.settings import Settings
-from ingest.metrics import Exposition, Process, Reading, build_info
-from ingest.metrics_server import Health, application, serving
-from ingest.pulse import PULSE_SECONDS, Pulse
+from ingest.metrics_server import application, serving
+from ingest.pulse import Pulse
 from ingest.tap import Tap
 from ingest.tap_metrics import tap_report
+from ingest.vitals import Vitals
 
 log = structlog.get_logger()
 
@@ -38,7 +37,7 @@ async def _serve(settings: Settings, worker: int, pulse: Pulse | None) -> None:
     tap = Tap(settings, worker)
     await tap.start()
     gc.freeze()  # what lives as long as the process needs no looking at
-    vitals = Vitals(tap, f"tap-{worker}", pulse)
+    vitals = Vitals(lambda: tap_report(tap), f"tap-{worker}", pulse)
     health = application(vitals.exposition, lambda: vitals.health(stopping=stop.is_set()))
     with serving(settings.metrics_host, settings.metrics_port if pulse is None else 0, health):
         tasks = [loop.create_task(vitals.beat()), loop.create_task(_warn(tap))]
@@ -47,30 +46,6 @@ async def _serve(settings: Settings, worker: int, pulse: Pulse | None) -> None:
         await tap.stop()
         for task in tasks:
             task.cancel()
-
-
-class Vitals:
-    """What the process says of itself. Taken in the event loop, because other threads must not walk what it changes."""
-
-    def __init__(self, tap: Tap, name: str, pulse: Pulse | None) -> None:
-        self._tap = tap
-        self._name = name
-        self._pulse = pulse
-        self._report: Sequence[Reading] = tap_report(tap)
-
-    async def beat(self) -> None:
-        """Twice a second, for as long as the event loop turns."""
-        while True:
-            self._report = tap_report(self._tap)
-            if self._pulse is not None and not self._pulse.beat(self._report):
-                return  # the supervisor is gone
-            await asyncio.sleep(PULSE_SECONDS)
-
-    def exposition(self) -> Exposition:
-        return Exposition([Process(self._name, True, 0, self._report)], [build_info()])
-
-    def health(self, *, stopping: bool) -> Health:
-        return Health(not stopping, "stopping" if stopping else "ok", {self._name: "up"})
 
 
 async def _warn(tap: Tap) -> None:

@@ -70,7 +70,7 @@ def _real_dsn(settings: Settings) -> str:
 def _wants_demo(settings: Settings, real: str) -> bool:
     if settings.demo != "auto":
         return settings.demo == "on"
-    return settings.relay_url is None and not _in_use(real)
+    return not settings.expects_traffic and not _in_use(real)
 
 
 def _in_use(dsn: str) -> bool:
