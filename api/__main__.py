@@ -4,25 +4,34 @@ from __future__ import annotations
 
 import uvicorn
 
-from api.app import create_app
-from core.settings import get_settings
-from core.storage.database import open_database
+from api.app import THREADS, create_app
+from core.logs import configure_logs
+from core.settings import Settings, get_settings
+from core.storage.database import Database, open_database
 from core.storage.migrate import migrate
+
+
+def database_of(settings: Settings) -> Database:
+    """The database to serve, whose queries end after API_STATEMENT_TIMEOUT."""
+    found = open_database(settings)
+    connections = THREADS + settings.api_exports  # each thread needs one at most, so none waits for another
+    return Database(found.dsn, demo=found.demo, read_timeout=settings.api_statement_timeout, pool_size=connections)
 
 
 def main() -> None:
     settings = get_settings()
-    database = open_database(settings)
-    migrate(database)
-    uvicorn.run(
-        create_app(database, settings),
-        host=settings.api_host,
-        port=settings.api_port,
-        log_level=settings.log_level,
-        access_log=False,  # one line per call would name every token holder's habits; the database keeps last use
-        server_header=False,
-        loop="uvloop",
-    )
+    configure_logs(settings.log_level, "api")
+    with database_of(settings) as database:
+        migrate(database)
+        uvicorn.run(
+            create_app(database, settings),
+            host=settings.api_host,
+            port=settings.api_port,
+            log_level=settings.log_level,
+            access_log=False,  # the application writes its own, with request id and token id
+            server_header=False,
+            loop="uvloop",
+        )
 
 
 if __name__ == "__main__":

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import gc
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from importlib.metadata import version
-from typing import Annotated, Any, Literal
+from typing import Literal
 
-from fastapi import Depends, FastAPI, Query, Request
+import anyio.to_thread
+from fastapi import FastAPI, Request
 from fastapi_offline import FastAPIOffline
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import GZipMiddleware
 
 from api import problems
-from api.payload import MetaOut, data_out, meta_out
-from api.security import RequestContext, relay_wide
-from core.accounts.tokens import Principal
-from core.reports import realtime
-from core.reports.realtime import WINDOWS
+from api.limits import RateLimit, Slots
+from api.middleware import RequestContext
+from api.routes import clients, exports, live, log, reports
+from api.routes.common import PROBLEMS
 from core.settings import Settings
 from core.storage.database import Database
 
@@ -23,16 +27,17 @@ DESCRIPTION = """Traffic analytics for a Nostr relay.
 
 Every endpoint but `/healthz` wants `Authorization: Bearer rat_…`; make a token with `relay-analytics token create`.
 Results hold `data` (tables, as lists of objects) and `meta` (range, zone, exactness, units and meaning of each column).
+Errors are RFC 9457 problem details.
 """
+PUBLIC = frozenset({"/healthz"})
+"""Endpoints without a token, beside the documentation."""
+COMPRESSED_FROM = 1000
+"""Bytes; smaller answers are not worth it."""
 
 
-class RealtimeOut(BaseModel):
-    """The realtime dashboard. The tables and their columns are described in `meta.columns`."""
-
-    data: dict[str, list[dict[str, Any]]] = Field(
-        description=", ".join(f"`{t.name}`: {t.meaning}" for t in realtime.tables)
-    )
-    meta: MetaOut
+THREADS = 8
+"""Calls that are worked on at once; the others wait in the event loop. A report is mostly work of this process, so more
+threads only take the interpreter from each other, and wait for connections."""
 
 
 class HealthOut(BaseModel):
@@ -40,23 +45,13 @@ class HealthOut(BaseModel):
     version: str
 
 
-class ProblemOut(BaseModel):
-    """RFC 9457 problem details."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    request_id: str | None
-
-
-_PROBLEM = {"application/problem+json": {"schema": ProblemOut.model_json_schema()}}
-_TOKEN_PROBLEMS: dict[int | str, dict[str, Any]] = {
-    401: {"description": "No token, or one that is unknown, revoked or expired", "content": _PROBLEM},
-    403: {"description": "The token's role may not see this", "content": _PROBLEM},
-    422: {"description": "A parameter has a value that cannot be used", "content": _PROBLEM},
-    503: {"description": "The database does not answer", "content": _PROBLEM},
-}
+@asynccontextmanager
+async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    """Limit the threads. What is imported by now stays: it is kept out of garbage collection."""
+    anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
+    gc.collect()
+    gc.freeze()
+    yield
 
 
 def create_app(database: Database, settings: Settings) -> FastAPI:
@@ -66,29 +61,32 @@ def create_app(database: Database, settings: Settings) -> FastAPI:
         description=DESCRIPTION,
         version=version("relay-analytics"),
         redoc_url=None,
+        lifespan=lifespan,
     )
     app.state.database = database
+    app.state.settings = settings
+    app.state.rate_limit = RateLimit(settings.api_rate_limit)
+    app.state.export_slots = Slots(settings.api_exports)
+    app.state.export_threads = anyio.CapacityLimiter(settings.api_exports)
+    app.add_middleware(GZipMiddleware, minimum_size=COMPRESSED_FROM, compresslevel=5)
+    if settings.api_cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.api_cors_origins,
+            allow_methods=["GET"],
+            allow_headers=["Authorization", "If-None-Match"],
+            expose_headers=["ETag", "X-Request-ID", "X-Export-ID", "RateLimit", "RateLimit-Policy", "Retry-After"],
+        )
     app.add_middleware(RequestContext)
     problems.install(app)
+    for module in (live, reports, clients, exports, log):
+        app.include_router(module.routes())
 
-    @app.get("/healthz", tags=["health"], responses={503: _TOKEN_PROBLEMS[503]})
-    def healthz() -> HealthOut:
+    @app.get("/healthz", tags=["health"], responses={503: PROBLEMS[503]})
+    def healthz(request: Request) -> HealthOut:
         """Whether the API and its database answer."""
         with database.borrow() as connection:
             connection.execute("SELECT 1")
         return HealthOut(status="ok", version=version("relay-analytics"))
-
-    @app.get("/api/v1/analytics/dashboard/realtime", tags=["dashboard"], responses=_TOKEN_PROBLEMS)
-    def dashboard_realtime(
-        request: Request,
-        caller: Annotated[Principal, Depends(relay_wide)],
-        window: Annotated[
-            int,
-            Query(description="Seconds that charts and breakdowns cover", json_schema_extra={"enum": list(WINDOWS)}),
-        ] = 300,
-    ) -> RealtimeOut:
-        """What happens right now: connections, rates, response times, event types, latest errors, the host."""
-        result = realtime(database, now=datetime.now(UTC), window=window, time_zone=settings.time_zone)
-        return RealtimeOut(data=data_out(result), meta=meta_out(realtime, result.meta))
 
     return app

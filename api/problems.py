@@ -11,7 +11,15 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from core.exceptions import BadParameterError, DatabaseUnavailableError, InvalidTokenError
+from api.limits import BUSY_RETRY_SECONDS, TooManyCallsError, TooManyExportsError
+from core.exceptions import (
+    BadParameterError,
+    DatabaseUnavailableError,
+    InvalidTokenError,
+    NotAllowedError,
+    StatementTimeoutError,
+    UnknownClientError,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -58,21 +66,47 @@ async def _bad_parameter(request: Request, error: Exception) -> ProblemResponse:
     return problem(request, 422, str(error))
 
 
+async def _unknown(request: Request, error: Exception) -> ProblemResponse:
+    return problem(request, 404, str(error))
+
+
+async def _not_allowed(request: Request, error: Exception) -> ProblemResponse:
+    return problem(request, 403, str(error))
+
+
+async def _too_many_calls(request: Request, error: Exception) -> ProblemResponse:
+    return problem(request, 429, str(error))  # the middleware adds Retry-After with the other fields of the limit
+
+
+async def _busy(request: Request, error: Exception) -> ProblemResponse:
+    return problem(request, 503, str(error), {"Retry-After": str(BUSY_RETRY_SECONDS)})
+
+
+async def _timeout(request: Request, error: Exception) -> ProblemResponse:
+    log.warning("statement_timeout", path=request.url.path, request_id=request.state.request_id)
+    return problem(request, 504, str(error))
+
+
 async def _database(request: Request, error: Exception) -> ProblemResponse:
     log.warning("database_unavailable", path=request.url.path, request_id=request.state.request_id, error=str(error))
     return problem(request, 503, "The database does not answer at the moment; try again shortly.", {"Retry-After": "5"})
 
 
-async def _unexpected(request: Request, error: Exception) -> ProblemResponse:
+def unexpected(request: Request, error: Exception) -> ProblemResponse:
+    """For the edge of a request: what nobody foresaw is logged whole and answered without details."""
     log.error("unexpected_error", path=request.url.path, request_id=request.state.request_id, exc_info=error)
     return problem(request, 500, "Something went wrong; the log has the details under this request id.")
 
 
 def install(app: FastAPI) -> None:
-    """Answer every error of `app` with a problem."""
+    """Answer every error of `app` that is known with a problem; the middleware answers the others."""
     app.add_exception_handler(InvalidTokenError, _invalid_token)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(BadParameterError, _bad_parameter)
+    app.add_exception_handler(UnknownClientError, _unknown)
+    app.add_exception_handler(NotAllowedError, _not_allowed)
+    app.add_exception_handler(TooManyCallsError, _too_many_calls)
+    app.add_exception_handler(TooManyExportsError, _busy)
+    app.add_exception_handler(StatementTimeoutError, _timeout)
     app.add_exception_handler(DatabaseUnavailableError, _database)
-    app.add_exception_handler(Exception, _unexpected)

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from cli.database import Demo, opened
 from core import billing, reports
+from core.audit import operator, recorded
 from core.billing.entries import ClosedPeriod
 from core.exceptions import BadParameterError
 from core.settings import get_settings
@@ -68,8 +69,9 @@ def close(
     tariff = None if usage_only else get_settings().tariff
     if tariff is None and not usage_only:
         raise BadParameterError("no tariff is set: set TARIFF (see docs/billing.md), or give --usage-only.")
-    with opened(demo) as database:
-        closed = billing.close(database, datetime.now(UTC), tariff=tariff, **_named(month, start, end, time_zone))
+    period, now = _named(month, start, end, time_zone), datetime.now(UTC)
+    with opened(demo) as database, recorded(database, operator(), "billing.close", now, **period):
+        closed = billing.close(database, now, tariff=tariff, **period)
     typer.echo(f"Period {closed.period_id} is closed: {closed}, {closed.lines} clients.")
     typer.echo(f"Checksum {closed.checksum.hex()}; keep it where the database cannot change it.")
 
@@ -90,7 +92,8 @@ def adjust(
     """Freeze what was counted since a period was closed; or give a client a credit."""
     period = _named(month, start, end, time_zone)
     now = datetime.now(UTC)
-    with opened(demo) as database:
+    given = period | {"client": client, "amount": credit, "reason": reason}
+    with opened(demo) as database, recorded(database, operator(), "billing.adjust", now, **given):
         made: billing.Adjustment | None
         if client is None and credit is None:
             made = billing.adjust(database, now, **period, **({} if reason is None else {"reason": reason}))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from cli.database import Demo, opened
+from core import audit
 from core import export as exports
 from core.settings import get_settings
 
@@ -44,6 +46,13 @@ def export(
             database, start, end, file_format, time_zone=time_zone or get_settings().time_zone, event_type=event_type,
             kind=kind, client=client, error_code=error_code, metadata=metadata,
         )  # fmt: skip
+        asked: dict[str, Any] = {
+            "format": file_format,
+            "start": events.start.isoformat(),
+            "end": events.end.isoformat(),
+        }
+        asked |= {"client": client, "metadata": metadata, "file": str(output)}
+        audit.record(database, audit.operator(), "export.events", datetime.now(UTC), query=asked)
         try:
             with events, part.open("wb") as file:
                 for chunk in events:

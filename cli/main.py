@@ -7,12 +7,13 @@ import sys
 import typer
 from pydantic import ValidationError
 
-from cli import billing, demo, dev, export, import_, metrics, reports, settings, source, token, user, verify
+from cli import audit, billing, demo, dev, export, import_, metrics, reports, settings, source, token, user, verify
 from core.exceptions import RelayAnalyticsError
 
 app = typer.Typer(
     no_args_is_help=True, help="Traffic analytics and reporting for Nostr relays.", pretty_exceptions_enable=False
 )
+app.command("audit")(audit.audit)
 app.command("dev")(dev.dev)
 app.command("export")(export.export)
 app.command("import")(import_.import_)

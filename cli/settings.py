@@ -46,7 +46,7 @@ def as_markdown() -> str:
 
 def _default(field: FieldInfo) -> str:
     default = field.get_default()
-    if default is None:
+    if default in (None, ()):
         return "unset"
     if isinstance(default, tuple):
         return f"`{','.join(default)}`"

@@ -37,6 +37,18 @@ class UnknownUserError(RelayAnalyticsError):
     """There is no user of this name."""
 
 
+class UnknownTokenError(RelayAnalyticsError):
+    """There is no such token, or it is revoked already."""
+
+
+class NotAllowedError(RelayAnalyticsError):
+    """Your role does not include this."""
+
+
+class StatementTimeoutError(RelayAnalyticsError):
+    """The database took longer than it may; ask for a shorter range."""
+
+
 class InvalidTokenError(RelayAnalyticsError):
     """The API token is unknown, revoked or expired."""
 

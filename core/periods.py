@@ -19,6 +19,8 @@ GRANULARITIES: tuple[str, ...] = (*get_args(Granularity), "auto")
 
 MAX_DAYS = 3 * 366
 """The longest range a report takes."""
+FIRST_YEAR, LAST_YEAR = 1970, 2199
+"""Years of a range: outside of them is a slip of the pen, and the calendar of the database or of Python may end."""
 MAX_HOURS = 93 * 24
 """The most hourly buckets; longer ranges want days."""
 AUTO: tuple[tuple[timedelta, Granularity], ...] = (
@@ -119,16 +121,16 @@ def _auto(length: timedelta) -> Granularity:
 
 def _instant(value: str | date | datetime, zone: ZoneInfo, name: str, *, last: bool) -> datetime:
     if isinstance(value, str):
-        value = _parsed(value, name)
+        value = parsed(value, name)
+    if not FIRST_YEAR <= value.year <= LAST_YEAR:
+        raise BadParameterError(f"{name} is in the year {value.year}; it can be in {FIRST_YEAR} to {LAST_YEAR}.")
     if isinstance(value, datetime):
         return (value if value.tzinfo else value.replace(tzinfo=zone)).astimezone(UTC)
-    try:
-        return day_start(value + timedelta(days=1) if last else value, zone)
-    except OverflowError as error:
-        raise BadParameterError(f"{name} {value} is outside the calendar.") from error
+    return day_start(value + timedelta(days=1) if last else value, zone)
 
 
-def _parsed(text: str, name: str) -> date | datetime:
+def parsed(text: str, name: str) -> date | datetime:
+    """A date `YYYY-MM-DD`, or an instant in ISO 8601. Raises BadParameterError, which calls it `name`."""
     try:
         return date.fromisoformat(text) if len(text) <= len("2024-01-01") else datetime.fromisoformat(text)
     except ValueError as error:

@@ -124,6 +124,20 @@ class Settings(BaseSettings):
 
     api_host: str = Field("127.0.0.1", description="Address the API listens on.")
     api_port: Port = Field(8002, description="Port the API listens on.")
+    api_rate_limit: str = Field(
+        "600/minute",
+        pattern=r"^off$|^[1-9]\d{0,8}/(second|minute|hour|day)$",
+        description="Calls per token, such as `600/minute` or `20/second`; more get a 429. `off`: no limit.",
+    )
+    api_exports: int = Field(
+        4, ge=1, description="Exports of raw events that the API runs at once; more are answered with 503."
+    )
+    api_statement_timeout: float = Field(
+        30.0, gt=0, description="Seconds a query of the API may take; exports of raw events have no limit."
+    )
+    api_cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Origins (comma separated) whose pages may call the API from a browser. Unset: none."
+    )
     dashboard_host: str = Field("127.0.0.1", description="Address the dashboard listens on.")
     dashboard_port: Port = Field(3000, description="Port the dashboard listens on.")
     metrics_host: str = Field("127.0.0.1", description="Address of `/metrics` and `/healthz`. They ask for no token.")
@@ -133,9 +147,9 @@ class Settings(BaseSettings):
     session_days: int = Field(7, ge=1, description="Days until a dashboard sign-in ends by itself.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe log line shown.")
 
-    @field_validator("tap_trusted_proxies", mode="before")
+    @field_validator("tap_trusted_proxies", "api_cors_origins", mode="before")
     @classmethod
-    def _split_networks(cls, value: object) -> object:
+    def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
     @field_validator("tariff", mode="before")

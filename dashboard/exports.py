@@ -16,6 +16,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from core import export
 from core.accounts import sessions
 from core.exceptions import BadParameterError
+from core.export.tables import as_csv
 from core.reports import REPORTS
 from core.reports.declaration import Report, Result
 from core.settings import get_settings
@@ -28,7 +29,6 @@ from dashboard.reading import read_arguments
 FORMATS = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
 OWN = ("client",)
 """Reports that a client's own user may have, of itself."""
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def links(report: Report, table: str, arguments: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -107,7 +107,8 @@ def download(request: Request) -> Response:
         return PlainTextResponse(str(error), status_code=422)
     if table not in result.tables:
         return PlainTextResponse("There is no such table.", status_code=404)
-    body = as_csv(result[table]) if file_format == "csv" else as_json(result, table)
+    declared = next(one for one in report.tables if one.name == table)
+    body = as_csv(result[table], declared) if file_format == "csv" else as_json(result, table).encode()
     return Response(
         body,
         media_type=FORMATS[file_format],
@@ -138,16 +139,6 @@ def _moment(text: str | None) -> datetime:
     if at.tzinfo is None:
         raise BadParameterError("`at` needs a time zone, such as 2024-01-01T12:00:00+00:00.")
     return at
-
-
-def as_csv(frame: pd.DataFrame) -> str:
-    """`frame` as CSV. Text that a spreadsheet would run as a formula gets an apostrophe in front."""
-    safe = frame.copy()
-    for column in safe.columns[[not pd.api.types.is_numeric_dtype(dtype) for dtype in safe.dtypes]]:
-        if not pd.api.types.is_datetime64_any_dtype(safe[column].dtype):
-            safe[column] = [f"'{v}" if isinstance(v, str) and v.startswith(_FORMULA) else v for v in safe[column]]
-    text: str = safe.to_csv(index=False)
-    return text
 
 
 def as_json(result: Result, table: str) -> str:

@@ -13,8 +13,8 @@ import threading
 
 from pydantic import ValidationError
 
+from core.logs import configure_logs
 from core.settings import MAX_WORKERS, Settings, get_settings
-from ingest.logs import configure_logs
 
 NO_RELAY = (
     "RELAY_URL is not set. Set it to the relay to tap, for example: RELAY_URL=ws://127.0.0.1:8080 python -m ingest"

@@ -7,10 +7,13 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from core.exceptions import InvalidTokenError, UnknownUserError
+from core.accounts.users import normal
+from core.exceptions import BadParameterError, InvalidTokenError, UnknownTokenError, UnknownUserError
+from core.permissions import SCOPES
 from core.storage.database import Database
 
 PREFIX = "rat_"
+DEFAULT_SCOPES = ("read", "export")
 LAST_USE_RESOLUTION = timedelta(minutes=1)
 """`last_used_at` is written at most this often, so that a busy token does not cost a write per call."""
 
@@ -40,6 +43,12 @@ class TokenInfo:
     revoked_at: datetime | None
     last_used_at: datetime | None
 
+    def state(self, now: datetime) -> str:
+        """`valid`, `revoked` or `expired`."""
+        if self.revoked_at is not None:
+            return "revoked"
+        return "expired" if self.expires_at is not None and self.expires_at <= now else "valid"
+
 
 def _hash(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
@@ -51,13 +60,17 @@ def issue(
     now: datetime,
     *,
     label: str = "",
-    scopes: tuple[str, ...] = ("read",),
+    scopes: tuple[str, ...] = DEFAULT_SCOPES,
     lifetime: timedelta | None = timedelta(days=90),
 ) -> str:
     """Create a token of `username` and return it; it cannot be shown again. `lifetime` None: it never expires.
 
-    Raises UnknownUserError when there is no such user.
+    Raises UnknownUserError when there is no such user, BadParameterError for a scope there is not.
     """
+    unknown = [scope for scope in scopes if scope not in SCOPES]
+    if unknown or not scopes:
+        raise BadParameterError(f"A token has one or more of the scopes {', '.join(SCOPES)}, not {unknown}.")
+    username = normal(username)
     token = PREFIX + secrets.token_urlsafe(32)
     with database.connect() as connection:
         known = connection.execute("SELECT 1 FROM users WHERE username = %s", [username]).fetchone()
@@ -100,6 +113,16 @@ def authenticate(database: Database, token: str, now: datetime) -> Principal:
         if last_used_at is None or now - last_used_at >= LAST_USE_RESOLUTION:
             connection.execute("UPDATE api_tokens SET last_used_at = %s WHERE token_id = %s", [now, token_id])
     return Principal(username, role, client_id, token_id, tuple(scopes))
+
+
+def set_expiry(database: Database, token_id: str, expires_at: datetime | None) -> None:
+    """Let a token expire at another time, or never (None). Raises UnknownTokenError."""
+    with database.borrow() as connection:
+        changed = connection.execute(
+            "UPDATE api_tokens SET expires_at = %s WHERE token_id = %s AND revoked_at IS NULL", [expires_at, token_id]
+        )
+        if changed.rowcount == 0:
+            raise UnknownTokenError(f"There is no valid token with the id {token_id}.")
 
 
 def revoke(database: Database, token_id: str, now: datetime) -> bool:

@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 
 from core.accounts.passwords import generate_password, hash_password
 from core.exceptions import BadParameterError, UnknownUserError
+from core.permissions import SCOPES
 from core.storage.database import Database
 
 Role = Literal["admin", "analyst", "business", "client"]
@@ -27,6 +28,11 @@ class User:
     client_id: str | None
     """The only client this user may see; None: not limited to one."""
     active: bool
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """A signed-in user is limited by the role alone; scopes limit tokens."""
+        return SCOPES
 
     @property
     def scope(self) -> str:

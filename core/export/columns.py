@@ -8,10 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""A spreadsheet runs a cell that begins with one of these. Names of clients, relays and apps come from strangers."""
-APOSTROPHE = "'"
-"""Put in front of such a name, and of one that begins with it: `unescaped` is then exact."""
+from core.export.formulas import APOSTROPHE, FORMULA_STARTS
 
 
 @dataclass(frozen=True)
@@ -80,11 +77,6 @@ def csv_sql(columns: tuple[ExportColumn, ...], *, safe: bool) -> str:
         else column.sql
         for column in columns
     )
-
-
-def unescaped(name: str) -> str:
-    """A name as it was before `csv_sql` made it safe."""
-    return name.removeprefix(APOSTROPHE)
 
 
 def json_sql(columns: tuple[ExportColumn, ...]) -> str:

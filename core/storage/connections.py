@@ -11,7 +11,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
-from core.exceptions import DatabaseUnavailableError
+from core.exceptions import DatabaseUnavailableError, StatementTimeoutError
 from core.storage.adapters import adapt
 
 if TYPE_CHECKING:  # loaded where they are used: a writer that was killed is back in half the time, with half the memory
@@ -140,9 +140,12 @@ class Database:
 
 @contextmanager
 def unavailable() -> Iterator[None]:
-    """Turn what means "the database is not there" into DatabaseUnavailableError; other errors pass."""
+    """Turn what means "the database is not there" into DatabaseUnavailableError, and "it took too long" into
+    StatementTimeoutError; other errors pass."""
     try:
         yield
+    except psycopg.errors.QueryCanceled as error:
+        raise StatementTimeoutError from error
     except (PoolTimeout, PoolClosed) as error:
         raise DatabaseUnavailableError(f"The database does not answer: {error}.") from error
     except psycopg.OperationalError as error:

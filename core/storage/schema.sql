@@ -972,3 +972,15 @@ CREATE TABLE imports (                             -- files that were imported, 
     started_at  timestamptz NOT NULL,
     finished_at timestamptz                        -- null: interrupted, or still running
 );
+
+-- What was exported and administered, by whom and when; rows are only ever added.
+CREATE TABLE audit_log (
+    entry_id   bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at         timestamptz NOT NULL,
+    actor      text NOT NULL,
+    via        text NOT NULL,
+    action     text NOT NULL,
+    request_id text,
+    details    jsonb NOT NULL
+);
+CREATE INDEX audit_log_request ON audit_log (request_id);

@@ -10,7 +10,8 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from core.export.columns import COLUMNS, unescaped
+from core.export.columns import COLUMNS
+from core.export.formulas import unescaped
 from core.records import Event
 from ingest.imports.lines import BadLine, Row, shown
 

@@ -1,4 +1,4 @@
-"""The API on a real database, with a user and a token."""
+"""The API on a real database: one of the test's own, and one with a history for whoever only reads."""
 
 from __future__ import annotations
 
@@ -10,8 +10,17 @@ from fastapi.testclient import TestClient
 
 from api.app import create_app
 from core.accounts import tokens, users
+from core.logs import configure_logs
 from core.settings import Settings
 from core.storage.database import Database
+from tests.api.served import Served, serve
+from tests.support import servers
+
+
+@pytest.fixture(scope="session", autouse=True)
+def logs() -> None:
+    """Log lines as the process writes them."""
+    configure_logs("info", "api")
 
 
 @pytest.fixture
@@ -24,3 +33,10 @@ def client(database: Database) -> Iterator[TestClient]:
 def token(database: Database) -> str:
     users.ensure_admin(database, datetime.now(UTC))
     return tokens.issue(database, "admin", datetime.now(UTC))
+
+
+@pytest.fixture(scope="module")
+def served(server_dsn: str) -> Iterator[Served]:
+    """The API over a history, with a token of every role."""
+    with servers.fresh_database(server_dsn) as database, serve(database) as made:
+        yield made

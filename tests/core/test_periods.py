@@ -102,7 +102,8 @@ def test_only_the_elapsed_part_is_compared() -> None:
         ("2024-01-01", "2024-01-02", {"granularity": "minute"}, "hour, day, week, month, auto"),
         ("2000-01-01", "2024-01-02", {}, "longer than"),
         ("2024-01-01", "2024-12-31", {"granularity": "hour"}, "granularity day"),
-        ("9999-12-31", "9999-12-31", {}, "outside the calendar"),
+        ("0001-01-01", "0001-01-02", {"zone": "Asia/Tokyo"}, "1970 to 2199"),
+        ("9999-12-31", "9999-12-31", {}, "1970 to 2199"),
     ],
 )
 def test_bad_parameters_say_what_to_pass_instead(start: str, end: str, options: dict[str, str], says: str) -> None:

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from pydantic import SecretStr
 
-from core.exceptions import DatabaseUnavailableError
+from core.exceptions import DatabaseUnavailableError, StatementTimeoutError
 from core.settings import Settings
 from core.storage.database import Database, drop_demo, open_database, with_database
 
@@ -44,7 +44,7 @@ def test_parameters_and_the_engine(database: Database) -> None:
 
 
 def test_a_read_that_takes_too_long_is_ended(database: Database) -> None:
-    with Database(database.dsn, read_timeout=0.05) as hurried, pytest.raises(psycopg.errors.QueryCanceled):
+    with Database(database.dsn, read_timeout=0.05) as hurried, pytest.raises(StatementTimeoutError):
         hurried.read("SELECT pg_sleep(20)")
 
 

@@ -37,7 +37,8 @@ CATALOG = {
         SELECT tablename, indexdef FROM pg_indexes
         WHERE schemaname = 'public' AND tablename NOT LIKE '%_default' ORDER BY 1, 2""",
     "views": "SELECT viewname, definition FROM pg_views WHERE schemaname = 'public' ORDER BY 1",
-    "sequences": "SELECT sequencename, data_type::text, cache_size FROM pg_sequences WHERE schemaname = 'public'",
+    "sequences": """
+        SELECT sequencename, data_type::text, cache_size FROM pg_sequences WHERE schemaname = 'public' ORDER BY 1""",
     "partition keys": """
         SELECT partrelid::regclass::text, pg_get_partkeydef(partrelid) FROM pg_partitioned_table ORDER BY 1""",
 }

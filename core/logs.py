@@ -1,4 +1,4 @@
-"""Log lines of the ingest processes: one line each, with the names of what they say."""
+"""Log lines of the processes: one line each, with the names of what they say."""
 
 from __future__ import annotations
 

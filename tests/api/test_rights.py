@@ -1,0 +1,195 @@
+"""Who may call what: every route, every role, its own client, another one and none, against a list written by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from fastapi.routing import APIRoute, iter_route_contexts
+
+from api.app import PUBLIC, create_app
+from api.guard import Guard
+from core.accounts import tokens, users
+from core.accounts.users import ROLES
+from core.permissions import RULES, SCOPES
+from core.settings import Settings
+from core.storage.database import Database
+from tests.api.served import OTHER, OWN, PREFIX, RANGE, Served
+
+pytestmark = pytest.mark.xdist_group("api-rights")
+
+NOBODY = create_app(Database("postgresql://nobody@127.0.0.1:1/nothing"), Settings(_env_file=None))
+ALL = [context.route for context in iter_route_contexts(NOBODY.routes) if isinstance(context.route, APIRoute)]
+ROUTES = {route.path: route for route in ALL if route.path.startswith(PREFIX)}
+PATHS = NOBODY.openapi()["paths"]
+
+OPEN_TO_CLIENTS = {
+    "/reports", "/reports/client", "/reports/billing", "/clients/{client_id:path}/metrics", "/billing/{period}",
+    "/export/csv", "/export/json", "/export/ndjson", "/export/parquet", "/exports/{export_id}",
+}  # fmt: skip
+"""What a client of the relay may call, for its own client alone."""
+ADMINISTRATION = {"/audit"}
+
+
+def guard_of(route: APIRoute) -> Guard | None:
+    def found(dependant: Any) -> Iterator[Guard]:
+        for dependency in dependant.dependencies:
+            if isinstance(dependency.call, Guard):
+                yield dependency.call
+            yield from found(dependency)
+
+    return next(found(route.dependant), None)
+
+
+def call(route: APIRoute, client_id: str | None) -> tuple[str, dict[str, Any]] | None:
+    """Path and query of a call about `client_id`; None when the route cannot be about none, or about one."""
+    parameters = PATHS[route.path_format]["get"].get("parameters", [])
+    names = {parameter["name"] for parameter in parameters if parameter["in"] == "query"}
+    if "client_id" not in names and "{client_id" not in route.path and client_id is not None:
+        return None
+    if "{client_id" in route.path and client_id is None:
+        return None
+    path = route.path.removeprefix(PREFIX).replace("{client_id:path}", client_id or "")
+    path = path.replace("{period}", "2024-01").replace("{export_id}", "0" * 16)
+    query = {name: value for name, value in RANGE.items() if name in names}
+    if "client_id" in names and client_id is not None:
+        query["client_id"] = client_id
+    return path, query
+
+
+def allowed(role: str, path: str, client_id: str | None) -> bool:
+    if path in ADMINISTRATION:
+        return role == "admin"
+    if role == "client":
+        return path in OPEN_TO_CLIENTS and client_id in (None, OWN)
+    return True
+
+
+@pytest.mark.parametrize("path", ROUTES)
+def test_every_route_has_a_guard_that_a_rule_stands_behind(path: str) -> None:
+    guard = guard_of(ROUTES[path])
+    assert guard is not None, f"{path} has no Guard"
+    assert (guard.action, guard.resource) in RULES
+
+
+def test_no_route_of_the_app_is_missing_here() -> None:
+    assert {route.path_format for route in ROUTES.values()} | PUBLIC == set(PATHS)
+
+
+def test_all_routes_are_those_below_the_prefix_and_the_public_ones() -> None:
+    others = {route.path for route in ALL} - set(ROUTES)
+    assert {path for path in others if not path.startswith("/docs")} == PUBLIC
+
+
+@pytest.mark.parametrize("path", ROUTES)
+def test_nobody_may_call_what_is_not_theirs_and_everybody_what_is(path: str, served: Served) -> None:
+    for role in ROLES:
+        for client_id in (None, OWN, OTHER):
+            made = call(ROUTES[path], client_id)
+            if made is None:
+                continue
+            response = served.get(made[0], role, **made[1])
+            short = path.removeprefix(PREFIX)
+            assert (response.status_code != 403) == allowed(role, short, client_id), (role, client_id, response.text)
+            assert response.status_code in (200, 403, 404, 422), response.text
+            if role == "client" and short != "/reports":
+                assert OTHER not in response.text.replace(f"'{OTHER}'", "")
+
+
+@pytest.mark.parametrize("path", [path for path in ROUTES if path.removeprefix(PREFIX) in OPEN_TO_CLIENTS])
+def test_a_client_gets_its_own_numbers_and_no_other_however_it_asks(path: str, served: Served) -> None:
+    made = call(ROUTES[path], OWN) or call(ROUTES[path], None)
+    assert made is not None
+    target, query = made
+    for name in ("client_id", "client", "search"):
+        for value in (OTHER, f"{OWN}&client_id={OTHER}", f"{OTHER}%00", OTHER.upper(), f" {OTHER}"):
+            response = served.get(target, "client", **(query | {name: value}))
+            assert OTHER not in response.text.replace(value, "") or response.status_code != 200
+            if response.status_code == 200:
+                assert f'"{OTHER}"' not in response.text
+
+
+def test_a_client_that_names_no_client_gets_its_own(served: Served) -> None:
+    bills = served.get("/billing/2024-01", "client").json()["data"]["clients"]
+    assert [bill["client_id"] for bill in bills] == [OWN]
+    rows = served.get("/export/json", "client", **RANGE).json()
+    assert {row["client_id"] for row in rows} == {OWN}
+    assert len(served.get("/export/json", "analyst", **RANGE).json()) > len(rows) > 0
+
+
+def test_raw_metadata_is_for_admins_and_analysts(served: Served) -> None:
+    for role in ROLES:
+        asked = served.get("/export/json", role, metadata="true", **RANGE)
+        by_default = served.get("/export/json", role, **RANGE).json()
+        included = role in ("admin", "analyst")
+        assert (asked.status_code == 200) == included
+        assert ("metadata" in by_default[0]) == included
+        assert "metadata" not in served.get("/export/json", role, metadata="false", **RANGE).json()[0]
+
+
+@pytest.mark.parametrize("path", ROUTES)
+def test_a_token_needs_the_scope(path: str, served: Served) -> None:
+    guard = guard_of(ROUTES[path])
+    assert guard is not None
+    needed = RULES[guard.action, guard.resource].scope
+    made = call(ROUTES[path], None) or call(ROUTES[path], OWN)
+    assert made is not None
+    for scope in SCOPES:
+        token = tokens.issue(served.database, "admin", datetime.now(UTC), scopes=(scope,))
+        headers = {"Authorization": f"Bearer {token}"}
+        status = served.get(made[0], headers=headers, **made[1]).status_code
+        assert (status == 403) == (scope != needed)
+
+
+def test_a_file_needs_the_scope_export(served: Served) -> None:
+    token = tokens.issue(served.database, "analyst", datetime.now(UTC), scopes=("read",))
+    headers = {"Authorization": f"Bearer {token}"}
+    assert served.get("/reports/traffic", headers=headers, **RANGE).status_code == 200
+    refused = served.get("/reports/traffic", headers=headers, format="csv", **RANGE)
+    assert refused.status_code == 403
+    assert "scope export" in refused.json()["detail"]
+
+
+def wrong_headers(token: str, database: Database) -> dict[str, dict[str, str]]:
+    now = datetime.now(UTC)
+    expired = tokens.issue(database, "admin", now - timedelta(days=2), lifetime=timedelta(days=1))
+    revoked = tokens.issue(database, "admin", now, label="revoked")
+    (revoked_id,) = [info.token_id for info in tokens.listing(database) if info.label == "revoked"]
+    tokens.revoke(database, revoked_id, now)
+    users.add(database, "gone", "a long password", now)
+    disabled = tokens.issue(database, "gone", now)
+    users.set_active(database, "gone", False)
+    values = {
+        "none": "", "forged": f"Bearer rat_{'A' * 43}", "truncated": f"Bearer {token[:-1]}",
+        "longer": f"Bearer {token}x", "without prefix": f"Bearer {token.removeprefix('rat_')}", "bare": token,
+        "basic": "Basic YWRtaW46YWRtaW4=", "scheme": f"Token {token}", "expired": f"Bearer {expired}",
+        "revoked": f"Bearer {revoked}", "disabled": f"Bearer {disabled}", "sql": "Bearer rat_' OR 1=1 --",
+        "other case": f"Bearer {token.swapcase()}", "two": f"Bearer {token}, Bearer {token}",
+        "huge": "Bearer " + "r" * 9000,
+    }  # fmt: skip
+    return {name: {"Authorization": value} if value else {} for name, value in values.items()}
+
+
+def test_no_route_answers_without_a_valid_token(served: Served) -> None:
+    wrong = wrong_headers(served.tokens["admin"], served.database)
+    for path, route in ROUTES.items():
+        made = call(route, None) or call(route, OWN)
+        assert made is not None
+        for name, headers in wrong.items():
+            response = served.client.get(PREFIX + made[0], params=made[1], headers=headers)
+            assert response.status_code == 401, (path, name)
+            assert response.headers["www-authenticate"].startswith("Bearer")
+            assert response.json()["status"] == 401
+        query = made[1] | {"token": served.tokens["admin"], "access_token": served.tokens["admin"]}
+        assert served.client.get(PREFIX + made[0], params=query).status_code == 401
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_nothing_can_be_changed(method: str, served: Served) -> None:
+    headers = {"Authorization": f"Bearer {served.tokens['admin']}"}
+    for path, route in ROUTES.items():
+        made = call(route, None) or call(route, OWN)
+        assert made is not None
+        assert served.client.request(method, PREFIX + made[0], headers=headers).status_code == 405, path
