@@ -29,6 +29,10 @@ class SpoolReplacedError(RelayAnalyticsError):
     """The file of the spool was set aside, because it was damaged; a new one has to be opened."""
 
 
+class BadProxyHeaderError(RelayAnalyticsError):
+    """These bytes are no header of the PROXY protocol."""
+
+
 class BadParameterError(RelayAnalyticsError):
     """A report parameter has a value the report cannot use."""
 

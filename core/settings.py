@@ -73,11 +73,23 @@ class Settings(BaseSettings):
         ("127.0.0.0/8", "::1/128"),
         description="Networks (comma separated) whose `X-Forwarded-For`, `X-Real-IP`, `CF-Connecting-IP` are believed.",
     )
+    tap_proxy_protocol: bool = Field(
+        False,
+        description="Connections from `TAP_TRUSTED_PROXIES` begin with a header of the PROXY protocol (version 1 or "
+        "2), and are closed without one. Others have none, and theirs would not be believed.",
+    )
     tap_forward_address: bool = Field(
         False, description="Set `X-Real-IP` and `X-Forwarded-For` on the upgrade request to the relay."
     )
     tap_handshake_timeout: float = Field(10.0, gt=0, description="Seconds a client may take to send its request.")
     tap_dial_timeout: float = Field(5.0, gt=0, description="Seconds to reach the relay before a 502.")
+    tap_dead_peer_seconds: int = Field(
+        120,
+        ge=2,
+        le=7200,
+        description="Seconds after which a client or relay that vanished without a word is given up (TCP keep-alive, "
+        "`TCP_USER_TIMEOUT`).",
+    )
     tap_answer_timeout: float = Field(
         30.0, gt=0, description="Seconds without an answer after which a message counts as `unanswered`."
     )

@@ -157,6 +157,11 @@ class Identifier:
         """The client's address, as far as it can be believed."""
         return client_address(peer, head, self._trusted)
 
+    def trusts(self, peer: str | None) -> bool:
+        """Whether what this peer says of others' addresses is believed; None is a UNIX socket."""
+        address = parse_address(peer) if peer is not None else None
+        return peer is None or (address is not None and any(address in network for network in self._trusted))
+
     def identify(self, peer: str | None, head: Head, now: float, written: float | None = None) -> Identity:
         """Names the client of a request. Times are seconds since the Unix epoch: `now`, and `written`, that of a line
         of a log."""

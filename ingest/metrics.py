@@ -53,6 +53,11 @@ METRICS = {
             ("status",),
         ),
         Metric(
+            "tap_bad_proxy_headers",
+            "counter",
+            "Connections closed because a trusted proxy sent no PROXY header, or a malformed one.",
+        ),
+        Metric(
             "tap_messages",
             "counter",
             "Client messages by verb, and how the relay answered; counted when the answer is known. `unanswered`: "

@@ -51,6 +51,7 @@ class Counters:
     refused: int = 0  # 503
     late: int = 0  # 408
     bad: int = 0  # 400
+    proxy_headers: int = 0  # that should have been there, and were not or were malformed
     unreachable: int = 0  # 502
 
 

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 from typing import TYPE_CHECKING, cast
 
+from core.exceptions import BadProxyHeaderError
 from ingest.clock import monotonic
 from ingest.conversation import Conversation
 from ingest.http_head import END, looks_like_request, parse_head, refusal
+from ingest.proxy_protocol import read_proxy_header
+from ingest.side import Side
+from ingest.socket_options import tune
 
 if TYPE_CHECKING:
     from ingest.tap import Tap
@@ -21,81 +24,7 @@ MAX_REQUEST_HEAD = 16 * 1024
 MAX_RESPONSE_HEAD = 64 * 1024
 MAX_EARLY = 64 * 1024
 """Frames a client may send before the relay has accepted the upgrade, and still be read."""
-LINGER_SECONDS = 10.0
 REFUSAL_SECONDS = 1.0
-TCP_USER_TIMEOUT = getattr(socket, "TCP_USER_TIMEOUT", 18)
-
-
-class Side(asyncio.Protocol):
-    """What both sides share: flow control, half-close, end."""
-
-    transport: asyncio.Transport | None = None
-    other: Side | None = None
-    ended = False  # the peer sent its FIN
-    received = 0
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)
-        _tune(self.transport)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.transport = None
-        if self.other is not None:
-            self.other.close()
-
-    def close(self) -> None:
-        """Closes after what is queued was sent."""
-        if self.transport is not None:
-            self.transport.close()
-
-    def send(self, data: bytes) -> None:
-        if self.transport is not None:
-            self.transport.write(data)
-
-    def pause_writing(self) -> None:
-        """This side cannot take more: the other one is not read until it can."""
-        if self.other is not None:
-            self.other.pause_reading()
-
-    def resume_writing(self) -> None:
-        if self.other is not None:
-            self.other.resume_reading()
-
-    def pause_reading(self) -> None:
-        if self.transport is not None and not self.transport.is_closing():
-            self.transport.pause_reading()
-
-    def resume_reading(self) -> None:
-        if self.transport is not None and not self.transport.is_closing():
-            self.transport.resume_reading()
-
-    def eof_received(self) -> bool:
-        """Passes the half-close on. Two half-closed sides are closed; one is only for as long as something moves."""
-        self.ended = True
-        other = self.other
-        if other is None or other.transport is None or other.ended or self._is_tls():
-            return False  # connection_lost closes the other; TLS knows no half-close
-        if other.transport.can_write_eof():
-            try:
-                other.transport.write_eof()
-            except (OSError, RuntimeError):
-                return False
-        self._linger(other, other.received)
-        return True
-
-    def _is_tls(self) -> bool:
-        return self.transport is not None and self.transport.get_extra_info("ssl_object") is not None
-
-    def _linger(self, other: Side, received: int) -> None:
-        asyncio.get_running_loop().call_later(LINGER_SECONDS, self._end_linger, other, received)
-
-    def _end_linger(self, other: Side, received: int) -> None:
-        if self.transport is None:
-            return
-        if other.received != received:
-            self._linger(other, other.received)
-        else:
-            self.transport.close()
 
 
 class RelaySide(Side):
@@ -109,6 +38,7 @@ class RelaySide(Side):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
+        tune(cast(asyncio.Transport, transport), self.other.tap.settings.tap_dead_peer_seconds)
         self.other.relay_connected(self)
 
     def data_received(self, data: bytes) -> None:
@@ -161,14 +91,20 @@ class ClientSide(Side):
         self._timer: asyncio.TimerHandle | None = None
         self._dialling: asyncio.Task[None] | None = None
         self._counted = False
+        self._awaits_proxy_header = False
+        self._client: str | None = None  # the client's address, when a proxy header told it
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
+        tune(cast(asyncio.Transport, transport), self.tap.settings.tap_dead_peer_seconds)
         if not self.tap.admit(self):
             self.tap.observer.counters.refused += 1
             self._refuse(503)
             return
         self._counted = True
+        self._awaits_proxy_header = self.tap.settings.tap_proxy_protocol and self.tap.observer.identifier.trusts(
+            self._peer()
+        )
         self._timer = asyncio.get_running_loop().call_later(self.tap.handshake_timeout, self._too_late)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -223,6 +159,10 @@ class ClientSide(Side):
     # The request
 
     def _read_head(self, data: bytes) -> None:
+        if self._awaits_proxy_header:
+            data = self._without_proxy_header(data)
+            if self._awaits_proxy_header or not data:
+                return
         self._head = data
         end = data.find(END)
         if end < 0:
@@ -252,6 +192,25 @@ class ClientSide(Side):
         if self.conversation is not None:
             self.conversation.count_client(self.received - (len(rest) if head.is_upgrade else 0))
         self._dial(request + END + rest)
+
+    def _without_proxy_header(self, data: bytes) -> bytes:
+        """What follows the header that a trusted proxy begins with. The header is for the tap: the relay does not get
+        it, and it counts in no number of bytes."""
+        self._head = data
+        try:
+            header = read_proxy_header(data)
+        except BadProxyHeaderError:
+            self.tap.observer.counters.proxy_headers += 1
+            self._head = None
+            self._body_left = 0
+            self.close()
+            return b""
+        if header is None:
+            return b""
+        self._awaits_proxy_header = False
+        self._client = str(header.client) if header.client is not None else None
+        self._head = b""
+        return data[header.length :]
 
     def _not_http(self, data: bytes) -> None:
         """The relay may know what this is; the tap does not. It passes unread, unless requests must be changed."""
@@ -333,20 +292,8 @@ class ClientSide(Side):
             self._timer = None
 
     def _peer(self) -> str | None:
+        """Whose connection it is: the client's address from a proxy header, else that of the TCP connection."""
+        if self._client is not None:
+            return self._client
         peer = self.transport.get_extra_info("peername") if self.transport is not None else None
         return peer[0] if isinstance(peer, tuple) else None
-
-
-def _tune(transport: asyncio.Transport) -> None:
-    """No delay, and an end for peers that vanished."""
-    sock = transport.get_extra_info("socket")
-    if sock is None or sock.family not in (socket.AF_INET, socket.AF_INET6):
-        return
-    with contextlib.suppress(OSError):  # the peer may be gone already
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        if hasattr(socket, "TCP_KEEPIDLE"):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 15)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4)
-            sock.setsockopt(socket.IPPROTO_TCP, TCP_USER_TIMEOUT, 120_000)

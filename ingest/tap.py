@@ -48,6 +48,11 @@ class Tap:
         self._server: asyncio.Server | None = None
 
     @property
+    def listens(self) -> bool:
+        """Whether new connections are taken."""
+        return self._server is not None and self._server.is_serving()
+
+    @property
     def port(self) -> int:
         """The port listened on. Raises RuntimeError before the start."""
         if self._server is None:
@@ -58,6 +63,11 @@ class Tap:
     def connections(self) -> int:
         """Connections of any kind, at this moment."""
         return len(self._sides)
+
+    @property
+    def sides(self) -> list[ClientSide]:
+        """The connections of clients, at this moment."""
+        return list(self._sides)
 
     async def start(self, port: int | None = None) -> None:
         """Listens on the configured port, or another (0: any free one). Raises OSError when it is taken."""

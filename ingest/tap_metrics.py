@@ -23,6 +23,7 @@ def tap_report(tap: Tap) -> list[Reading]:
         reading("tap_refused", counters.late, "408"),
         reading("tap_refused", counters.unreachable, "502"),
         reading("tap_refused", counters.refused, "503"),
+        reading("tap_bad_proxy_headers", counters.proxy_headers),
         *(reading("tap_messages", count, *names) for names, count in tap.observer.answered.items()),
         reading("tap_pending", tap.observer.pending()),
         reading("tap_frames_out", counters.frames_out),

@@ -51,7 +51,7 @@ async def _serve(settings: Settings, worker: int, pulse: Pulse | None) -> None:
 async def _warn(tap: Tap) -> None:
     """A line a minute when something went wrong that no row tells."""
     before: dict[str, int] = {}
-    names = ("unreadable", "overloaded", "failures", "refused", "late", "bad", "unreachable")
+    names = ("unreadable", "overloaded", "failures", "refused", "late", "bad", "unreachable", "proxy_headers")
     while True:
         await asyncio.sleep(REPORT_SECONDS)
         counts = {name: getattr(tap.observer.counters, name) for name in names} | {"dropped": tap.recorder.dropped}
