@@ -161,7 +161,7 @@ class ClientSide(Side):
     def _read_head(self, data: bytes) -> None:
         if self._awaits_proxy_header:
             data = self._without_proxy_header(data)
-            if self._awaits_proxy_header or not data:
+            if not data:
                 return
         self._head = data
         end = data.find(END)
