@@ -61,7 +61,7 @@ test: setup setup-tests ## Run every test, on real parts
 soak: setup setup-tests ## Kill and cut everything for longer than a test run should take (200 kills)
 	@$(RUN)python -m pytest -m soak tests/faults -s $(ARGS)
 
-bench: setup ## Measure ingest, every report, export and endpoint (ARGS="--events 2000000" for less); results: benchmarks/results
+bench: setup ## Measure tap, ingest, every report, export and endpoint (ARGS="--events 2000000" for less); results: benchmarks/results
 	@$(RUN)python -m benchmarks $(ARGS)
 
 demo-remove: setup ## Remove all demo data

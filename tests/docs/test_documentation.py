@@ -13,6 +13,7 @@ from cli import metrics, reports, settings
 from cli.main import app as command
 from core.settings import ROOT, Settings
 from core.storage.database import Database
+from ingest.metrics import METRICS, PREFIX
 
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 
@@ -33,6 +34,13 @@ def test_the_list_of_metrics_is_current() -> None:
     assert (ROOT / "docs" / "metrics.md").read_text() == metrics.as_markdown(), (
         "run: relay-analytics metrics --markdown > docs/metrics.md"
     )
+
+
+def test_every_metric_in_the_docs_exists() -> None:
+    shown = {metric.shown.removeprefix(PREFIX) for metric in METRICS.values()}
+    table = (ROOT / "docs" / "tap.md").read_text().partition("## When a number grows")[2]
+    named = set(re.findall(r"`([a-z]+_[a-z_]+)(?:\{[^`]*)?`", table))
+    assert named - {"relay_analytics_"} <= shown
 
 
 def test_every_endpoint_is_described(database: Database) -> None:
