@@ -75,6 +75,7 @@ SPOOFED = {"X-Forwarded-For": "198.51.100.9", "X-Real-IP": "198.51.100.9"}
 def belong_to_the_client(settings: Settings, tap: Tap) -> bool:
     """Whether the one connection that was recorded is the client's own, by the address it came from."""
     (connection,) = (each for batch in spooled(settings) for each in batch.connections)
+    assert connection.opened_at is not None
     return connection.client == tap.observer.identifier.name_address(ip_address(CLIENT), connection.opened_at / 1e6)
 
 

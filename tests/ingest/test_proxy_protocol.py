@@ -101,6 +101,7 @@ def test_what_is_no_header_is_refused(data: bytes) -> None:
 
 def name_of(settings: Settings, client: Address, connection: Connection) -> str:
     """The name that a connection gets when it is this client's."""
+    assert connection.opened_at is not None
     keys = KeyRing(settings.data_dir / "keys", settings.address_key_days)
     return Identifier(keys, (), "address", "").name_address(client, connection.opened_at / 1e6)
 
