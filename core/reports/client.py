@@ -58,8 +58,9 @@ def run(
         parts = parameters | client_parts.parts(asked.edges, days_before)
         whole = comparing.total(asked.period) | {"clients": [client_no]}
         latest_ahead = newest_errors_ahead(read, asked.period, latest, client_no=client_no)
-        pattern_ahead = read.ahead("client_pattern", parameters)
         latency_ahead = read.ahead("client_latency", parts)
+        # answered while the bins are added up
+        pattern_ahead = read.ahead("client_pattern", parameters)
         measures_ahead = read.ahead("client_over_time", parts)
         totals = [
             read.ahead("client_over_time", parameters | client_parts.parts([period.start, period.end], days_before))
@@ -69,8 +70,8 @@ def run(
         errors_ahead = read.ahead("errors_of_clients", whole)
         newest_ahead = read.ahead(*framing.newest_query(now))
         newest_errors = latest_errors(latest_ahead(), asked.period.zone)
-        pattern = _pattern(pattern_ahead(), asked)
         binned = client_parts.response_times(latency_ahead())
+        pattern = _pattern(pattern_ahead(), asked)
         measures, sessions = measures_ahead(), sessions_ahead()
         compared, before = (total() for total in totals) if compare else ([], [])
         errors, newest = [row[2:] for row in errors_ahead()], newest_ahead()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from struct import Struct
 from typing import Any
 
@@ -14,6 +14,8 @@ from psycopg.adapt import Dumper, Loader
 from psycopg.pq import Format
 
 _FLOAT4 = Struct(">f")
+PLAIN = frozenset({int, float, date, datetime})
+"""Types whose text is what PostgreSQL reads."""
 
 
 class _ShortestReal(Loader):
@@ -33,7 +35,8 @@ class _Array(Dumper):
     oid = 0
 
     def dump(self, obj: Sequence[Any]) -> bytes:
-        return f"{{{','.join(map(_element, obj))}}}".encode()
+        written = str if PLAIN.issuperset(map(type, obj)) else _element
+        return f"{{{','.join(map(written, obj))}}}".encode()
 
 
 def _element(value: Any) -> str:
