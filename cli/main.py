@@ -7,7 +7,22 @@ import sys
 import typer
 from pydantic import ValidationError
 
-from cli import audit, billing, demo, dev, export, import_, metrics, reports, settings, source, token, user, verify
+from cli import (
+    audit,
+    billing,
+    demo,
+    dev,
+    export,
+    forget,
+    import_,
+    metrics,
+    reports,
+    settings,
+    source,
+    token,
+    user,
+    verify,
+)
 from core.exceptions import RelayAnalyticsError
 
 app = typer.Typer(
@@ -16,6 +31,7 @@ app = typer.Typer(
 app.command("audit")(audit.audit)
 app.command("dev")(dev.dev)
 app.command("export")(export.export)
+app.command("forget")(forget.forget)
 app.command("import")(import_.import_)
 app.command("metrics")(metrics.show)
 app.command("reports")(reports.show)

@@ -115,5 +115,9 @@ class UnknownPeriodError(RelayAnalyticsError):
     """This billing period is not closed."""
 
 
+class ClientBilledError(RelayAnalyticsError):
+    """The client stands on closed bills; with --include-bills its name is erased there too."""
+
+
 class ImportFileError(RelayAnalyticsError):
     """The file cannot be imported."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 
-from core.billing.checksums import adjustment_checksum, line_checksum, period_checksum
+from core.billing.checksums import adjustment_checksum, erased_checksum, line_checksum, period_checksum
 from core.billing.entries import ClosedPeriod, adjustments, closed_periods
 from core.billing.lines import FIELDS
 from core.storage.connections import Database
@@ -87,13 +87,21 @@ def _check_lines(
 ) -> tuple[list[Tampered], Sequence[bytes]]:
     """Lines that differ from their checksums, and the checksums as they are stored."""
     rows = connection.execute(
-        f"""SELECT client_id, checksum, {", ".join(FIELDS)} FROM billing_lines
+        f"""SELECT client_id, checksum, erased_checksum, {", ".join(FIELDS)} FROM billing_lines
             WHERE period_id = %s AND number = %s ORDER BY client_no""".encode(),  # noqa: S608 (our own names)
         [period_id, number],
     ).fetchall()
     changed = [
         Tampered(period_id, number, row[0], LINE)
         for row in rows
-        if line_checksum(period_id, number, row[0], row[2:]) != row[1]
+        if not _as_frozen(period_id, number, row[0], row[1], row[2], row[3:])
     ]
     return changed, [row[1] for row in rows]
+
+
+def _as_frozen(
+    period_id: int, number: int, client_id: str, checksum: bytes, erased: bytes | None, numbers: Sequence[int]
+) -> bool:
+    if erased is not None:
+        return erased == erased_checksum(period_id, number, client_id, numbers, checksum)
+    return checksum == line_checksum(period_id, number, client_id, numbers)

@@ -19,6 +19,12 @@ def line_checksum(period_id: int, number: int, client_id: str, numbers: Sequence
     return hashlib.sha256(text.encode()).digest()
 
 
+def erased_checksum(period_id: int, number: int, client_id: str, numbers: Sequence[int], original: bytes) -> bytes:
+    """Of a line whose client was forgotten: of the line as it is now, and its checksum from before, by which the entry
+    still knows it."""
+    return hashlib.sha256(line_checksum(period_id, number, client_id, numbers) + original).digest()
+
+
 def period_checksum(
     period_id: int,
     start: datetime,

@@ -57,6 +57,11 @@ def claim(connection: psycopg.Connection[Any], batches: Mapping[Key, Batch]) -> 
     return set(claimed.fetchall())
 
 
+def exclude_writers(connection: psycopg.Connection[Any]) -> None:
+    """Wait until no write is under way, and let none begin before the caller's transaction ends."""
+    connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+
+
 def compact(connection: psycopg.Connection[Any], now: datetime) -> int:
     """Replace the rows of old batches by watermarks; returns how many went. The caller's transaction should be short.
 

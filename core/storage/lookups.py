@@ -36,6 +36,18 @@ class Lookups:
         self.relays: dict[str, int] = {}
         self.apps: dict[str, int] = {}
         self.identities: dict[int, str] = {}
+        self._forgotten: int | None = None
+
+    def keep_current(self, connection: psycopg.Connection[Any]) -> None:
+        """Forget what was learned when a client was forgotten since: its name must get a new number.
+
+        To be called in a transaction that holds the ledger's lock, which keeps clients from being forgotten.
+        """
+        row = connection.execute("SELECT count(*) FROM forgotten_clients").fetchone()
+        forgotten = int(row[0]) if row else 0
+        if self._forgotten != forgotten:
+            self.forget()
+            self._forgotten = forgotten
 
     @staticmethod
     def fixed_lists(connection: psycopg.Connection[Any]) -> dict[str, dict[str, int]]:

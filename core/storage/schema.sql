@@ -902,6 +902,7 @@ CREATE TABLE billing_lines (                       -- one client's part of a clo
     cost_delivered bigint NOT NULL,
     credit         bigint NOT NULL,                -- negative: in the client's favour
     checksum       bytea NOT NULL,
+    erased_checksum bytea,                         -- of a line whose client was forgotten: see core/billing/erasing.py
     PRIMARY KEY (period_id, number, client_no)
 );
 
@@ -984,3 +985,10 @@ CREATE TABLE audit_log (
     details    jsonb NOT NULL
 );
 CREATE INDEX audit_log_request ON audit_log (request_id);
+
+-- Clients that were forgotten: their rows stay under a name that means nobody.
+CREATE TABLE forgotten_clients (
+    client_no integer PRIMARY KEY,
+    asked_at  timestamptz NOT NULL,
+    erased_at timestamptz                          -- null: its raw rows are not all cleared yet
+);

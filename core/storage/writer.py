@@ -126,6 +126,7 @@ class BatchWriter:
     def _store(self, connection: psycopg.Connection[Any], prepared: Prepared) -> WriteResult:
         wanted = prepared.batches
         new = ledger.claim(connection, wanted)
+        self._names.keep_current(connection)
         skipped = tuple(key for key in wanted if key not in new)
         if skipped:
             prepared = self.prepare([batch for key, batch in wanted.items() if key in new])

@@ -7,20 +7,24 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core import export
+from core import export, reports
 from core.records import Event
 from core.storage.database import Database
+from core.storage.fold import fold
+from core.storage.verify import verify
 from ingest.imports import own
 from ingest.imports.lines import BadLine
 from tests.imports.conftest import Import
 from tests.reports import oracle
+from tests.reports.everything import every_table
 from tests.support import servers
 from tests.support.clearing import clear
-from tests.support.records import NOON
+from tests.support.records import NOON, event
 
 NAMES = st.sampled_from(["=1+1", "'=1+1", "''x", "'", "-", "@a,b", 'a "quoted"\nname\r\twith all', "alice", "é漢"])
 
@@ -67,6 +71,33 @@ def test_every_format_comes_back_row_by_row(
     summary = import_into(other_database, exported(database, file_format, tmp_path / "events"))
     assert (summary.taken, summary.bad, summary.refused) == ({"events": len(history)}, {}, 0)
     assert rows(other_database) == rows(database)
+
+
+@given(history=st.lists(oracle.events(), min_size=20, max_size=60))
+@pytest.mark.parametrize("file_format", ["csv", "ndjson"])
+@oracle.examples_few
+def test_every_report_is_the_same(
+    file_format: str, history: list[Event], database: Database, other_database: Database, tmp_path: Path,
+    import_into: Import,
+) -> None:  # fmt: skip
+    for one in (database, other_database):
+        clear(one)
+        oracle.forget_built_days(one)
+    history += [event(client=client, at=oracle.FIRST) for client in oracle.CLIENTS]
+    for place, made in enumerate(history):
+        made.timestamp += place  # single errors are listed by time: of one instant in any order
+    oracle.store(database, history)
+    fold(database, oracle.LATER)
+    import_into(other_database, exported(database, file_format, tmp_path / "events"), clock=oracle.LATER.timestamp)
+    of_samples = [reports.realtime, reports.connections]
+    asked = {"start": "2026-03-20", "end": "2026-04-05", "time_zone": "Europe/Berlin"}
+    before, after = (
+        every_table(one, oracle.CLIENTS, leave_out=of_samples, **asked) for one in (database, other_database)
+    )
+    assert before.keys() == after.keys()
+    for name, frame in before.items():
+        pd.testing.assert_frame_equal(after[name], frame, obj=name)
+    assert verify(other_database) == []
 
 
 GOOD = json.dumps(
