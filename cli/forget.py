@@ -10,11 +10,11 @@ import structlog
 import typer
 
 from cli.database import Demo, opened
-from core import forgetting
+from core import audit, forgetting
 from core.forgetting import Traces
+from core.logs import configure_logs
 from core.settings import get_settings
 from ingest import forgetting as files
-from ingest.logs import configure_logs
 
 log = structlog.get_logger()
 
@@ -41,7 +41,11 @@ def forget(
         if not yes:
             typer.confirm(f"Forget {client}? This cannot be undone", abort=True)
         files.drain(settings, database)
-        found = forgetting.rename(database, client, datetime.now(UTC), include_bills=include_bills)
+        now = datetime.now(UTC)
+        with audit.recorded(
+            database, audit.operator(), "client.forget", now, client_no=found.client_no, include_bills=include_bills
+        ):
+            found = forgetting.rename(database, client, now, include_bills=include_bills)
         changed = files.erase_from_files(settings, client)
         for number in forgetting.unfinished(database):
             rows = forgetting.clear_raw(database, number, datetime.now(UTC))

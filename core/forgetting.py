@@ -8,12 +8,15 @@ on closed bills. A row of the same client that arrives afterwards makes a new cl
 
 from __future__ import annotations
 
+import re
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import psycopg
+from psycopg.types.json import Jsonb
 
 from core.billing import erasing
 from core.exceptions import ClientBilledError, UnknownClientError
@@ -45,6 +48,12 @@ SELECT DISTINCT (bucket AT TIME ZONE 'UTC')::date FROM (
               WHERE client_no = %(client)s AND opened_at IS NULL
 ) AS hours ORDER BY 1"""
 """The UTC days with rows of a client. Connections of unknown length are in no roll-up."""
+
+
+NAMES_IT = b"position(%(quoted)s IN sample) > 0 OR (length(%(client)s) >= 8 AND position(%(client)s IN sample) > 0)"
+"""Samples that name a client; a short name must stand in quotes, or it would be found in other words."""
+COUNT_SAMPLES = b"SELECT count(*) FROM quarantine WHERE " + NAMES_IT
+ERASE_SAMPLES = b"UPDATE quarantine SET sample = 'erased' WHERE " + NAMES_IT
 
 
 @dataclass(frozen=True)
@@ -91,7 +100,8 @@ def rename(database: Database, client: str, now: datetime, *, include_bills: boo
         erasing.erase_name(connection, found.client_no, tombstone)
         connection.execute("DELETE FROM login_tickets WHERE subject = ANY(%s)", [found.users])
         connection.execute("DELETE FROM users WHERE username = ANY(%s)", [found.users])  # and sessions, tokens
-        connection.execute("UPDATE quarantine SET sample = 'erased' WHERE position(%s IN sample) > 0", [client])
+        connection.execute(ERASE_SAMPLES, _named(client))
+        _erase_from_audit(connection, client, found.users, tombstone)
         return found
 
 
@@ -137,9 +147,7 @@ def _traces(connection: psycopg.Connection[Any], client: str) -> Traces:
         raise UnknownClientError(f"There is no client {client!r}.")
     number = int(row[0])
     users = connection.execute("SELECT username FROM users WHERE client_id = %s ORDER BY 1", [client]).fetchall()
-    quarantined = connection.execute(
-        "SELECT count(*) FROM quarantine WHERE position(%s IN sample) > 0", [client]
-    ).fetchone()
+    quarantined = connection.execute(COUNT_SAMPLES, _named(client)).fetchone()
     return Traces(
         number,
         [day for (day,) in connection.execute(DAYS, {"client": number}).fetchall()],
@@ -148,3 +156,28 @@ def _traces(connection: psycopg.Connection[Any], client: str) -> Traces:
         erasing.billed_in(connection, number),
         erasing.named_in_reasons(connection, client),
     )
+
+
+def _named(client: str) -> dict[str, str]:
+    return {"client": client, "quoted": repr(client)}
+
+
+def _erase_from_audit(connection: psycopg.Connection[Any], client: str, users: Sequence[str], tombstone: str) -> None:
+    """Entries stay; the client's name, and its users as actors, are replaced."""
+    connection.execute("UPDATE audit_log SET actor = %s WHERE actor = ANY(%s)", [tombstone, users])
+    names = re.compile("|".join(rf"(?<!\w){re.escape(name)}(?!\w)" for name in (client, *users)))
+    for entry, details in connection.execute("SELECT entry_id, details FROM audit_log").fetchall():
+        replaced = _replaced(details, names, tombstone)
+        if replaced != details:
+            connection.execute("UPDATE audit_log SET details = %s WHERE entry_id = %s", [Jsonb(replaced), entry])
+
+
+def _replaced(value: Any, names: re.Pattern[str], by: str) -> Any:
+    """A JSON value with these names in its texts replaced."""
+    if isinstance(value, str):
+        return names.sub(by, value)
+    if isinstance(value, dict):
+        return {name: _replaced(part, names, by) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_replaced(part, names, by) for part in value]
+    return value

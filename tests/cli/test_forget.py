@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
+from core import audit
 from core.exceptions import UnknownClientError
 from core.records import decode_batch, encode_batch
 from core.settings import Settings, get_settings
@@ -62,6 +63,7 @@ def test_what_waits_in_a_spool_is_forgotten_too(database: Database, settings: Se
     assert [name.partition(":")[0] for name in clients(database)] == ["forgotten", "bob"]
     rows = database.read("SELECT client_id, count(*) AS n FROM traffic_events GROUP BY 1 ORDER BY 1")
     assert list(rows["n"]) == [2, 2]
+    assert [entry.action for entry in audit.entries(database)] == ["client.forget"]
     assert [one.client for one in decode_batch(refused.read_bytes()).events] == ["bob"]
 
 

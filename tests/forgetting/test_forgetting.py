@@ -10,7 +10,7 @@ from datetime import timedelta
 import pandas as pd
 import pytest
 
-from core import billing, forgetting, reports
+from core import audit, billing, forgetting, reports
 from core.accounts import tokens, users
 from core.exceptions import ClientBilledError, InvalidTokenError, UnknownClientError
 from core.records import Connection, Event
@@ -248,6 +248,18 @@ def test_users_and_tokens_of_the_client_end(database: Database) -> None:
         tokens.authenticate(database, token, NOW)
     assert tokens.authenticate(database, other, NOW).username == "ann"
     assert [user.username for user in users.listing(database)] == ["ann"]
+
+
+def test_the_audit_log_keeps_its_entries_without_the_name(database: Database) -> None:
+    fill(database)
+    users.add(database, "alice", "correct horse battery", NOW, role="client", client_id=ALICE)
+    audit.record(database, audit.Actor("alice", "page"), "export.events", NOW, query={"client": ALICE, "of": [BOB]})
+    audit.record(database, audit.Actor("ann", "page"), "user.add", NOW, user="alice", malice=f"not {ALICE}x")
+    name = forget(database, ALICE)
+    assert [(one.actor, one.details) for one in audit.entries(database)] == [
+        ("ann", {"user": name, "malice": f"not {ALICE}x"}),
+        (name, {"query": {"client": name, "of": [BOB]}}),
+    ]
 
 
 def test_nobody_of_this_name(database: Database) -> None:
