@@ -15,20 +15,19 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from core import export
 from core.accounts import sessions
+from core.audit import Actor, record
 from core.exceptions import BadParameterError
 from core.export.tables import as_csv
+from core.permissions import decide, limited_to, resource_of
 from core.reports import REPORTS
 from core.reports.declaration import Report, Result
 from core.settings import get_settings
 from dashboard.data import allowed
 from dashboard.filters import Filters
-from dashboard.nav import STAFF
 from dashboard.places import BASE, COOKIE, database, now
 from dashboard.reading import read_arguments
 
 FORMATS = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
-OWN = ("client",)
-"""Reports that a client's own user may have, of itself."""
 
 
 def links(report: Report, table: str, arguments: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -55,8 +54,9 @@ def download_raw(request: Request) -> Response:
     user = sessions.user_of(database(), request.cookies.get(COOKIE), now())
     if user is None:
         return PlainTextResponse("Sign in first.", status_code=401)
-    if user.role not in STAFF:
-        return PlainTextResponse("Your role does not include this download.", status_code=403)
+    decision = decide(user, "export", "events")
+    if not decision.allowed:
+        return PlainTextResponse(decision.reason, status_code=403)
     given = dict(request.query_params)
     try:
         events = export.raw_events(
@@ -67,12 +67,14 @@ def download_raw(request: Request) -> Response:
             time_zone=given.get("time_zone", get_settings().time_zone),
             event_type=given.get("event_type"),
             kind=int(given["kind"]) if given.get("kind", "").isdecimal() else None,
-            client=given.get("client"),
+            client=limited_to(user, given.get("client")),
             error_code=given.get("error_code"),
-            metadata=user.role != "business",
+            metadata=decide(user, "export", "metadata").allowed,
         )
     except BadParameterError as error:
         return PlainTextResponse(str(error), status_code=422)
+    asked = given | {"client": limited_to(user, given.get("client")), "format": events.file_format}
+    record(database(), Actor(user.username, "page"), "export.events", now(), query=asked)
     last = events.end - timedelta(microseconds=1)
     prefix = "demo_" if database().demo else ""
     name = f"{prefix}events_{events.start:%Y-%m-%d}_{last:%Y-%m-%d}.{events.file_format}"
@@ -92,8 +94,9 @@ def download(request: Request) -> Response:
     user = sessions.user_of(database(), request.cookies.get(COOKIE), now())
     if user is None:
         return PlainTextResponse("Sign in first.", status_code=401)
-    if user.role not in STAFF and request.path_params["report"] not in OWN:
-        return PlainTextResponse("Your role does not include this download.", status_code=403)
+    decision = decide(user, "export", resource_of(request.path_params["report"]))
+    if not decision.allowed:
+        return PlainTextResponse(decision.reason, status_code=403)
     table, _, file_format = request.path_params["file"].rpartition(".")
     report = REPORTS.get(request.path_params["report"])
     if report is None or file_format not in FORMATS:
@@ -102,13 +105,17 @@ def download(request: Request) -> Response:
         given = dict(request.query_params)
         at = _moment(given.pop("at", None))
         arguments = {"time_zone": get_settings().time_zone} | read_arguments(report, given)
-        result = report(database(), now=at, **allowed(user, report, arguments))
+        arguments = allowed(user, report, arguments)
+        result = report(database(), now=at, **arguments)
     except BadParameterError as error:
         return PlainTextResponse(str(error), status_code=422)
     if table not in result.tables:
         return PlainTextResponse("There is no such table.", status_code=404)
     declared = next(one for one in report.tables if one.name == table)
     body = as_csv(result[table], declared) if file_format == "csv" else as_json(result, table).encode()
+    query = {name: _text(value) for name, value in arguments.items()}
+    about = {"report": report.name, "tables": [table], "format": file_format, "query": query}
+    record(database(), Actor(user.username, "page"), "export.report", now(), **about)
     return Response(
         body,
         media_type=FORMATS[file_format],

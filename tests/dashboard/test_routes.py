@@ -12,7 +12,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from core import reports
+from core import audit, reports
 from core.accounts import sessions, tickets
 from core.exceptions import DatabaseUnavailableError
 from core.export.tables import as_csv
@@ -130,14 +130,15 @@ def test_a_table_of_any_report_is_the_report_with_the_arguments_of_the_address(
 
 def test_raw_events_stream_as_they_are_stored(http: TestClient, people: Database) -> None:
     now = datetime.now(UTC)
-    traffic.write(people, traffic.messages(now, 20, "REQ"), [])
+    traffic.write(people, [*traffic.messages(now, 20, "REQ"), *traffic.messages(now, 3, "REQ", "address:2")], [])
     day = (now - timedelta(seconds=40)).date().isoformat()
     query = {"start": day, "end": now.date().isoformat(), "event_type": "REQ"}
     path = f"{BASE}/export/raw.csv"
     assert http.get(path, params=query).status_code == 401
-    assert signed_in(http, people, "client").get(path, params=query).status_code == 403
+    own = signed_in(http, people, "client").get(path, params=query | {"client": "address:2"}).text
+    assert {row["client_id"] for row in csv.DictReader(io.StringIO(own))} == {"address:1"}
     rows = list(csv.DictReader(io.StringIO(signed_in(http, people, "analyst").get(path, params=query).text)))
-    assert len(rows) == 20
+    assert len(rows) == 23
     assert {row["event_type"] for row in rows} == {"REQ"}
     assert "metadata" in rows[0]
     business = signed_in(http, people, "business").get(path, params=query).text
@@ -154,7 +155,10 @@ def test_a_client_downloads_its_own_report_whatever_the_address_says(http: TestC
     answer = client.get(f"{BASE}/export/client/summary.csv", params=query)
     (row,) = csv.DictReader(io.StringIO(answer.text))
     assert (row["client_id"], row["events"]) == ("address:1", "5")
-    for other in ("traffic", "clients", "billing", "errors"):
+    (entry,) = audit.entries(people)
+    assert (entry.actor, entry.via, entry.action) == ("client", "page", "export.report")
+    assert entry.details["query"]["client"] == "address:1"
+    for other in ("traffic", "clients", "errors"):
         assert client.get(f"{BASE}/export/{other}/timeline.csv", params=query).status_code == 403
 
 
