@@ -17,8 +17,9 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from api import problems
 from api.limits import RateLimit, Slots
+from api.metrics import Metrics
 from api.middleware import RequestContext
-from api.routes import clients, exports, live, log, reports
+from api.routes import clients, exports, live, log, own, reports
 from api.routes.common import PROBLEMS
 from core.settings import Settings
 from core.storage.database import Database
@@ -65,6 +66,7 @@ def create_app(database: Database, settings: Settings) -> FastAPI:
     )
     app.state.database = database
     app.state.settings = settings
+    app.state.metrics = Metrics()
     app.state.rate_limit = RateLimit(settings.api_rate_limit)
     app.state.export_slots = Slots(settings.api_exports)
     app.state.export_threads = anyio.CapacityLimiter(settings.api_exports)
@@ -79,7 +81,7 @@ def create_app(database: Database, settings: Settings) -> FastAPI:
         )
     app.add_middleware(RequestContext)
     problems.install(app)
-    for module in (live, reports, clients, exports, log):
+    for module in (live, reports, clients, exports, log, own):
         app.include_router(module.routes())
 
     @app.get("/healthz", tags=["health"], responses={503: PROBLEMS[503]})

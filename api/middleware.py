@@ -60,7 +60,9 @@ class RequestContext:
                 raise  # an answer that has begun is cut off: its reader notices
             await answer(scope, receive, sending)
         finally:
-            _log(scope, state, seen)
+            seconds = time.perf_counter() - seen.started
+            scope["app"].state.metrics.count(scope, seen.status, seconds, seen.size)
+            _log(scope, state, seen, seconds)
 
 
 class _Seen:
@@ -93,7 +95,7 @@ def _add_headers(headers: MutableHeaders, scope: Scope, state: dict[str, Any]) -
         headers[name] = value
 
 
-def _log(scope: Scope, state: dict[str, Any], seen: _Seen) -> None:
+def _log(scope: Scope, state: dict[str, Any], seen: _Seen, seconds: float) -> None:
     """One line: never the query (someone may have put a token there), never a header."""
     caller = state.get("caller")
     log.info(
@@ -104,7 +106,7 @@ def _log(scope: Scope, state: dict[str, Any], seen: _Seen) -> None:
         status=seen.status,
         complete=seen.complete,
         bytes=seen.size,
-        milliseconds=round((time.perf_counter() - seen.started) * 1000, 1),
+        milliseconds=round(seconds * 1000, 1),
         user=caller.username if caller else None,
         token_id=caller.token_id if caller else None,
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from fastapi.testclient import TestClient
+from prometheus_client.parser import text_string_to_metric_families
 from structlog.testing import capture_logs
 
 from api.app import create_app
@@ -176,3 +177,18 @@ def test_an_unknown_client_is_404(served: Served) -> None:
     assert (
         served.get("/clients/address:own/metrics", **RANGE).json()["data"]["summary"][0]["client_id"] == "address:own"
     )
+
+
+def test_the_api_counts_its_calls_per_route_for_prometheus(narrow: Served) -> None:
+    narrow.get("/clients/address:own/metrics", **RANGE)
+    narrow.client.get("/no/such/path/4711")
+    response = narrow.get("/metrics")
+    assert response.headers["content-type"].startswith("text/plain")
+    found = {
+        (sample.labels["route"], sample.labels["status"]): sample.value
+        for family in text_string_to_metric_families(response.text)
+        for sample in family.samples
+        if sample.name == "relay_analytics_api_calls_total"
+    }
+    assert found == {(f"{PREFIX}/clients/{{client_id}}/metrics", "200"): 1, ("none", "404"): 1}
+    assert "4711" not in response.text
