@@ -16,19 +16,19 @@ from tests.endtoend.relays import nostr_sdk_relay
 from tests.endtoend.stack import eventually
 from tests.endtoend.talk import signed
 
-PAUSE = 0.002
+PAUSE = 0.005
 """Seconds between two messages of a client, so that it leaves the processor to others."""
 
 
 class Load:
     """`acknowledged`: the ids of each connection whose OK arrived, in order. `failures`: connections that broke."""
 
-    def __init__(self, url: str, *, padding: int = 0) -> None:
+    def __init__(self, url: str, pause: float) -> None:
         self.url = url
         self.acknowledged: list[list[str]] = []
         self.failures = 0
         self._numbers = count()
-        self._padding = "x" * padding
+        self._pause = pause
         self._stopped = asyncio.Event()
 
     @property
@@ -53,12 +53,12 @@ class Load:
                     ids: list[str] = []
                     self.acknowledged.append(ids)
                     while not self._stopped.is_set():
-                        event = signed(keys, content=f"{next(self._numbers)} {self._padding}")
+                        event = signed(keys, content=str(next(self._numbers)))
                         await socket.send(json.dumps(["EVENT", event]))
                         answer = json.loads(await socket.recv())
                         assert answer[:3] == ["OK", event["id"], True], answer
                         ids.append(event["id"])
-                        await asyncio.sleep(PAUSE)
+                        await asyncio.sleep(self._pause)
             except (OSError, ConnectionClosed, InvalidHandshake, EOFError):
                 self.failures += 1
                 await asyncio.sleep(0.02)
@@ -68,9 +68,9 @@ class Load:
 
 
 @asynccontextmanager
-async def load(url: str, clients: int = 3, *, padding: int = 0) -> AsyncIterator[Load]:
+async def load(url: str, clients: int = 3, *, pause: float = PAUSE) -> AsyncIterator[Load]:
     """A load that runs until the end of the block; every connection is then closed."""
-    running = Load(url, padding=padding)
+    running = Load(url, pause)
     tasks = [asyncio.ensure_future(running.client()) for _ in range(clients)]
     try:
         yield running
