@@ -19,6 +19,7 @@ from cli import (
     reports,
     settings,
     source,
+    status,
     token,
     user,
     verify,
@@ -36,6 +37,7 @@ app.command("import")(import_.import_)
 app.command("metrics")(metrics.show)
 app.command("reports")(reports.show)
 app.command("settings")(settings.show)
+app.command("status")(status.status)
 app.command("verify")(verify.verify)
 app.add_typer(billing.app, name="billing")
 app.add_typer(source.app, name="source")

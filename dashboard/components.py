@@ -127,6 +127,18 @@ def nothing_here(text: str, height: int) -> None:
     st.html(f'<div class="nothing" style="height:{height}px">{escape(text)}</div>')
 
 
+def notice(what: str, do: str, *, grave: bool) -> None:
+    """Something an operator should know, and what to do about it; red when grave, else amber."""
+    kind = "grave" if grave else "mild"
+    role = "alert" if grave else "status"
+    st.html(f'<div class="notice {kind}" role="{role}"><b>{escape(what)}</b> <span>{escape(do)}</span></div>')
+
+
+def quiet_line(text: str) -> None:
+    """A line of small print."""
+    st.html(f'<div class="quiet">{escape(text)}</div>')
+
+
 def empty_state(title: str, hint: str, *, code: str = "", page: tuple[str, str] | None = None) -> None:
     """What to do next, where there is nothing to show yet. `page`: file and name of where to go for it."""
     with st.container(key="card-empty", horizontal_alignment="center"):

@@ -25,6 +25,18 @@ def is_corrupt(error: sqlite3.Error) -> bool:
     }
 
 
+def is_passing(error: sqlite3.Error) -> bool:
+    """Whether the open file is good and will take batches again: the disk is full, another process writes.
+
+    On a full disk a file that was closed may not be opened again.
+    """
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in {
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+    }
+
+
 def set_aside(path: Path, inode: int | None = None) -> Path | None:
     """Moves a damaged spool, with what is not yet checkpointed, out of the way; returns where it went.
 
@@ -35,10 +47,10 @@ def set_aside(path: Path, inode: int | None = None) -> Path | None:
         if not path.exists() or inode not in {None, path.stat().st_ino}:
             return None
         aside = path.with_name(f"{path.stem}-{secrets.token_hex(4)}{DAMAGED}")
+        path.rename(aside)  # first: beside a new, empty file SQLite never uses a log that was left
         for companion in ("-wal", "-shm"):
             with suppress(FileNotFoundError):
                 path.with_name(path.name + companion).rename(aside.with_name(aside.name + companion))
-        path.rename(aside)
         return aside
 
 

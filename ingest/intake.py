@@ -12,8 +12,9 @@ from pathlib import Path
 
 import structlog
 
+from core.spools import SUFFIX
 from ingest.damage import is_corrupt, set_aside
-from ingest.spool import SUFFIX, Spool, Waiting
+from ingest.spool import Spool, Waiting
 
 log = structlog.get_logger()
 
@@ -34,7 +35,7 @@ class Source:
         self.stored = max(self.stored, position)
         try:
             self.spool.acknowledge(self.stored)
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
             if not self.complained:
                 log.warning("A spool cannot be emptied yet", spool=str(self.spool.path), error=str(error))
             self.complained = True

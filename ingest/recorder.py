@@ -16,7 +16,7 @@ import structlog
 
 from core.exceptions import SpoolFullError, SpoolReplacedError
 from core.records import Batch, Connection, Delivery, Event, Sample
-from ingest.damage import is_corrupt, set_aside
+from ingest.damage import is_corrupt, is_passing, set_aside
 from ingest.spool import Spool
 from ingest.tally import FAILED, MEMORY, SPOOL_FULL, Tally
 
@@ -46,6 +46,8 @@ class SpoolKeeper:
             self.close()
             self._append(batch)
         except sqlite3.Error as error:
+            if is_passing(error):
+                raise
             inode = None if self._spool is None else self._spool.inode
             self.close()
             if not is_corrupt(error):

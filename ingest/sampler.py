@@ -35,11 +35,15 @@ def measure_host(directory: Path) -> Host:
     )
 
 
+WAITED_OUT = 5
+"""Seconds that a clock may be set back without samples of them coming twice."""
+
+
 def next_second(now: float, last: int) -> int:
     """The whole second to wake at after the one of `last`. A sleep may end a little early, which must not sample the
     same second twice; a clock that was set back starts anew."""
     following = int(now) + 1
-    return last + 1 if following == last else following
+    return last + 1 if 0 <= last - following < WAITED_OUT else following
 
 
 class Sampler:

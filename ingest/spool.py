@@ -7,6 +7,8 @@ WAL with `synchronous=FULL`: a batch that `append` returned for survives a crash
 
 from __future__ import annotations
 
+import errno
+import shutil
 import sqlite3
 import zlib
 from collections.abc import Iterator
@@ -20,8 +22,10 @@ import msgspec
 from core.exceptions import SpoolFullError, SpoolReplacedError
 from core.records import Batch, decode_batch, encode_batch
 from core.settings import Settings
+from core.spools import SUFFIX, spool_directory, used_bytes
 
-SUFFIX = ".spool"
+MOST_RESERVED = 64 * 1024**2
+"""Bytes of the disk that a spool leaves free, or a tenth of a small disk."""
 _BUSY_SECONDS = 5.0
 # The index answers how much waits without reading payloads.
 _SCHEMA = """
@@ -75,10 +79,14 @@ class Spool:
         """Keeps the batch and returns its position.
 
         Raises SpoolFullError at the bound, SpoolReplacedError when the file was set aside, sqlite3.Error when it cannot
-        be written.
+        be written, OSError when the disk has no more room than it takes to empty the spool.
         """
         payload = encode_batch(batch)
         records = sum(batch.sizes.values())
+        if not self._has_room(len(payload)):
+            if not self._db.in_transaction:
+                self.shrink()
+            raise OSError(errno.ENOSPC, "The disk is full but for what emptying the spool takes", str(self.path))
         with self.transaction():
             if not self.in_place():
                 raise SpoolReplacedError
@@ -104,14 +112,20 @@ class Spool:
 
     def size(self) -> int:
         """Bytes in use, free pages not counted."""
-        page_size, pages, free = (
-            self._db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_size", "page_count", "freelist_count")
+        return used_bytes(self._db)
+
+    def _has_room(self, size: int) -> bool:
+        """A spool on a full disk cannot even forget a batch, so some room is left for that."""
+        disk = shutil.disk_usage(self.path.parent)
+        (page_size,), (free,) = (
+            self._db.execute(f"PRAGMA {name}").fetchone() for name in ("page_size", "freelist_count")
         )
-        return int(page_size * (pages - free))
+        return bool(disk.free + page_size * free - size >= min(MOST_RESERVED, disk.total // 10))
 
     def shrink(self) -> None:
-        """Gives free pages back to the file system."""
-        self._db.execute("PRAGMA incremental_vacuum").fetchall()
+        """Gives free pages and the write-ahead log back to the file system."""
+        for statement in ("incremental_vacuum", "wal_checkpoint(TRUNCATE)"):
+            self._db.execute(f"PRAGMA {statement}").fetchall()
 
     def in_place(self) -> bool:
         """Whether the open file is still the one of this name."""
@@ -165,8 +179,3 @@ def _waiting(position: int, source: str, sequence: int, records: int, checksum: 
 def spool_path(settings: Settings, worker: int) -> Path:
     """Where a tap worker keeps its spool."""
     return spool_directory(settings) / f"tap-{worker}{SUFFIX}"
-
-
-def spool_directory(settings: Settings) -> Path:
-    """Demo traffic has its own: it must never reach the real database."""
-    return settings.data_dir / ("spool-demo" if settings.demo == "on" else "spool")

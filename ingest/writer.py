@@ -21,6 +21,7 @@ import structlog
 from core.exceptions import DatabaseUnavailableError, MigrationError
 from core.records import Batch, encode_batch
 from core.settings import Settings
+from core.spools import spool_directory
 from core.storage.ahead import ahead
 from core.storage.database import Database, open_database
 from core.storage.migrate import migrate
@@ -28,7 +29,7 @@ from core.storage.prepared import Prepared
 from core.storage.writer import BatchWriter
 from ingest import damage
 from ingest.intake import Group, Intake, acknowledge
-from ingest.spool import Waiting, spool_directory
+from ingest.spool import Waiting
 from ingest.upkeep import Upkeep
 
 log = structlog.get_logger()

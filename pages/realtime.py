@@ -5,8 +5,8 @@ import streamlit as st
 from core import formats
 from core.exceptions import DatabaseUnavailableError
 from core.settings import get_settings
-from dashboard import auth, live, realtime_cards
-from dashboard.components import LiveState, empty_state, live_badge, page_header
+from dashboard import auth, ingest_state, live, realtime_cards
+from dashboard.components import LiveState, empty_state, live_badge, page_header, quiet_line
 from dashboard.live import View
 from dashboard.places import now
 
@@ -67,6 +67,7 @@ def board() -> None:
         st.rerun()  # nothing to show yet: Home.py shows that the database is away
     with head:
         page_header("Realtime", badge(view, fresh))
+    counts = ingest_state.troubles(user.scope, at)
     address = f"ws://localhost:{get_settings().tap_port}"
     if view.meta.complete_up_to is None:
         empty_state(
@@ -99,6 +100,8 @@ def board() -> None:
     with right:
         realtime_cards.host(view)
     realtime_cards.latest_errors(view, paused)
+    if counts:
+        quiet_line(counts)
 
 
 with st.container(key="live-board"):

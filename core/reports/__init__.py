@@ -9,6 +9,7 @@ from core.reports.client import client
 from core.reports.clients import clients
 from core.reports.connections import connections
 from core.reports.errors import errors
+from core.reports.ingest import ingest
 from core.reports.realtime import realtime
 from core.reports.response_times import response_times
 from core.reports.traffic import traffic
@@ -16,7 +17,19 @@ from core.reports.users import users
 
 REPORTS = {
     report.name: report
-    for report in (realtime, traffic, users, bandwidth, response_times, errors, connections, clients, client, billing)
+    for report in (
+        realtime,
+        traffic,
+        users,
+        bandwidth,
+        response_times,
+        errors,
+        connections,
+        clients,
+        client,
+        billing,
+        ingest,
+    )
 }
 
 __all__ = [
@@ -27,6 +40,7 @@ __all__ = [
     "clients",
     "connections",
     "errors",
+    "ingest",
     "realtime",
     "response_times",
     "traffic",

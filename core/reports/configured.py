@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import cache
+from pathlib import Path
 from typing import Any, Literal
 
 from core.settings import get_settings
+from core.spools import spool_directory
 from core.storage.database import Database, open_database
 from core.storage.migrate import migrate
 from core.tariffs import Tariff
@@ -29,6 +31,18 @@ Configured = Literal["configured"]
 def tariff_of(given: Tariff | Configured | None) -> Tariff | None:
     """The tariff to count with: the given one, or that of the settings."""
     return get_settings().tariff if given == "configured" else given
+
+
+def spools_of(given: Path | Configured | None, *, demo: bool) -> Path | None:
+    """The directory of spools to look into: the given one, or that of the settings."""
+    if given != "configured":
+        return given
+    return spool_directory(get_settings().model_copy(update={"demo": "on" if demo else "off"}))
+
+
+def spool_max_bytes() -> int:
+    """How large the settings let a spool grow."""
+    return get_settings().spool_max_bytes
 
 
 def completed(arguments: dict[str, Any]) -> dict[str, Any]:

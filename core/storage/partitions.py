@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import psycopg
@@ -18,6 +18,9 @@ TABLES = timescale.TIME_COLUMNS
 ADOPT_ROWS = 1000
 """Rows of one day in DEFAULT from which on the day gets a partition; fewer stay, so stray dates make no partitions."""
 DAY = timedelta(days=1)
+ATTEMPTS = 3
+LOCK_PATIENCE = "2s"
+"""How long a table's readers may be waited for, with everyone else waiting behind; then another time."""
 
 
 def create_defaults(connection: psycopg.Connection[Any]) -> None:
@@ -76,35 +79,49 @@ def existing(connection: psycopg.Connection[Any], table: str) -> set[date]:
     return {date.fromisoformat(name) for name in names if name.isdigit()}
 
 
-def drop_before(database: Database, when: datetime) -> int:
+def drop_before(database: Database, when: datetime, *, patience: str = "5s") -> int:
     """Remove raw rows of the whole UTC days before `when`; roll-ups stay. Returns how many partitions went.
 
-    `settings_store.raw_from` remembers from where on raw rows are complete.
+    `settings_store.raw_from` remembers from where on raw rows are complete; it is set first, so that nobody counts on
+    rows that are going. Each table is a transaction of its own, tried again when it met a lock or a deadlock (with a
+    background job of TimescaleDB). Raises psycopg.errors.LockNotAvailable when one was in use for longer than
+    `patience` each time; the others are done then.
     """
     today = when.astimezone(UTC).date()
     start = datetime(today.year, today.month, today.day, tzinfo=UTC)
     dropped = 0
-    with database.connect() as connection:
-        connection.execute("SET LOCAL lock_timeout = '10s'")
-        for table, column in TABLES.items():
-            if database.timescale:
-                dropped += timescale.drop_before(connection, table, start)
-                continue
-            for day in sorted(day for day in existing(connection, table) if day < today):
-                connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(f"{table}_{day:%Y%m%d}")))
-                dropped += 1
-            connection.execute(
-                sql.SQL("DELETE FROM {} WHERE {} < %s").format(
-                    sql.Identifier(f"{table}_default"), sql.Identifier(column)
-                ),
-                [start],
-            )
+    in_use: psycopg.Error | None = None
+    with database.connect(autocommit=True) as connection:
         connection.execute(
             "INSERT INTO settings_store VALUES ('raw_from', to_jsonb(%(at)s::text)) ON CONFLICT (name) DO UPDATE"
             " SET value = to_jsonb(greatest((settings_store.value #>> '{}')::timestamptz, %(at)s::timestamptz)::text)",
             {"at": start.isoformat()},
         )
+        for table in TABLES:
+            for _ in range(ATTEMPTS):
+                try:
+                    with connection.transaction():
+                        connection.execute("SELECT set_config('lock_timeout', %s, true)", [patience])
+                        gone = _drop(connection, table, start, hypertable=database.timescale)
+                except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected) as error:
+                    in_use = error
+                else:
+                    dropped += gone
+                    break
+    if in_use is not None and dropped == 0:
+        raise in_use
     return dropped
+
+
+def _drop(connection: psycopg.Connection[Any], table: str, start: datetime, *, hypertable: bool) -> int:
+    if hypertable:
+        return timescale.drop_before(connection, table, start)
+    days = sorted(day for day in existing(connection, table) if day < start.date())
+    for day in days:
+        connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(f"{table}_{day:%Y%m%d}")))
+    default, column = sql.Identifier(f"{table}_default"), sql.Identifier(TABLES[table])
+    connection.execute(sql.SQL("DELETE FROM {} WHERE {} < %s").format(default, column), [start])
+    return len(days)
 
 
 def days_with(timestamps: NDArray[np.int64], rows: int) -> set[date]:
@@ -116,8 +133,10 @@ def days_with(timestamps: NDArray[np.int64], rows: int) -> set[date]:
 def _create(connection: psycopg.Connection[Any], table: str, day: date) -> bool:
     """One partition, in one transaction: built beside the table, filled from DEFAULT, then attached.
 
-    Attaching waits for no reader or writer of other partitions; the lock on DEFAULT keeps rows from being added to it
-    between the move and the attachment.
+    The lock on DEFAULT keeps rows from being added to it between the move and the attachment. Attaching an empty
+    partition waits for no reader or writer of others. But a query that was planned before the attachment, and waits for
+    DEFAULT, would find moved rows neither there nor in the partition it does not know: so moving rows needs the table
+    for itself. When others use it for longer than a moment, the rows stay where they are until the next time.
     """
     parts = {
         "table": sql.Identifier(table),
@@ -126,17 +145,31 @@ def _create(connection: psycopg.Connection[Any], table: str, day: date) -> bool:
         "column": sql.Identifier(TABLES[table]),
         "start": sql.Literal(datetime(day.year, day.month, day.day, tzinfo=UTC)),
         "end": sql.Literal(datetime(day.year, day.month, day.day, tzinfo=UTC) + DAY),
+        "patience": sql.Literal(LOCK_PATIENCE),
     }
+
+    def run(statement: str) -> psycopg.Cursor[Any]:
+        return connection.execute(sql.SQL(cast("Any", statement)).format(**parts))
+
+    def holds_rows() -> bool:
+        row = run("SELECT EXISTS (SELECT FROM {default} WHERE {column} >= {start} AND {column} < {end})").fetchone()
+        return bool(row and row[0])
+
+    alone = holds_rows()
     try:
         with connection.transaction():
-            for statement in (
-                "LOCK TABLE {default} IN ACCESS EXCLUSIVE MODE",
-                "CREATE TABLE {part} (LIKE {table} INCLUDING DEFAULTS INCLUDING INDEXES)",
+            run("SET LOCAL lock_timeout = {patience}")
+            if alone:
+                run("LOCK TABLE ONLY {table} IN ACCESS EXCLUSIVE MODE")
+            run("LOCK TABLE {default} IN ACCESS EXCLUSIVE MODE")
+            if holds_rows() and not alone:
+                return False  # they came meanwhile
+            run("CREATE TABLE {part} (LIKE {table} INCLUDING DEFAULTS INCLUDING INDEXES)")
+            run(
                 "WITH moved AS (DELETE FROM {default} WHERE {column} >= {start} AND {column} < {end} RETURNING *)"
-                " INSERT INTO {part} SELECT * FROM moved",
-                "ALTER TABLE {table} ATTACH PARTITION {part} FOR VALUES FROM ({start}) TO ({end})",
-            ):
-                connection.execute(sql.SQL(statement).format(**parts))
-    except psycopg.errors.DuplicateTable:
-        return False  # another process was faster
+                " INSERT INTO {part} SELECT * FROM moved"
+            )
+            run("ALTER TABLE {table} ATTACH PARTITION {part} FOR VALUES FROM ({start}) TO ({end})")
+    except (psycopg.errors.DuplicateTable, psycopg.errors.LockNotAvailable):
+        return False  # another process was faster, or the table is in use
     return True

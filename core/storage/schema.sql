@@ -992,3 +992,5 @@ CREATE TABLE forgotten_clients (
     asked_at  timestamptz NOT NULL,
     erased_at timestamptz                          -- null: its raw rows are not all cleared yet
 );
+
+CREATE INDEX quarantine_time ON quarantine (stored_at);

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from core.exceptions import BadBatchError, CollectorBusyError, SpoolFullError, TooLargeError
 from core.records import Batch
 from core.settings import Settings
+from core.spools import SUFFIX, spool_directory
 from core.storage.database import open_database
 from ingest.collector.keeping import Keeper
 from ingest.collector.reading import Bad, Taken, admit
@@ -17,7 +18,6 @@ from ingest.collector.received import key_of
 from ingest.collector.records import Door, Record
 from ingest.collector.sources import Sources
 from ingest.identity import Address, Identifier, KeyRing
-from ingest.spool import SUFFIX, spool_directory
 
 MOST_RECORDS = 20_000
 """Records in a batch."""

@@ -17,10 +17,11 @@ from websockets.asyncio.client import ClientConnection, connect
 from core.accounts import sources
 from core.records import Batch, Event, Refusal
 from core.settings import Settings
+from core.spools import spool_directory
 from core.storage.database import Database
 from ingest.collector.collecting import Collector
 from ingest.collector.serving import running_collector
-from ingest.spool import Spool, spool_directory
+from ingest.spool import Spool
 from tests.support import servers
 
 MakeSettings = Callable[..., Settings]

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import Self
 
 import psutil
 
@@ -89,6 +90,7 @@ class Ingest:
             "DATA_DIR": str(directory),
             "TAP_PORT": str(self.port),
             "FLUSH_INTERVAL": "0.05",
+            "METRICS_PORT": "0",
             **settings,
         }
         directory.mkdir(parents=True, exist_ok=True)
@@ -105,6 +107,15 @@ class Ingest:
         await self.tap.start()
         await self.writer.start()
         await self.listens()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            print(self.logs())
+        for part in self.parts:
+            await part.stop()
 
     async def listens(self) -> None:
         async def connects() -> bool:

@@ -103,11 +103,10 @@ async def test_kill_9_at_random_moments_loses_only_what_a_tap_had_in_memory_and_
     writers: int,
     databases: int,
 ) -> None:
-    ingest = Ingest(tmp_path, relay)
-    await ingest.start()
-    await connected_again(ingest.writer, 0)
-    killer = Killer(ingest, own_server, chance)
-    try:
+    async with Ingest(tmp_path, relay) as ingest:
+        await ingest.start()
+        await connected_again(ingest.writer, 0)
+        killer = Killer(ingest, own_server, chance)
         async with load(ingest.url) as clients:
             await killer.kill(taps, writers, databases)
             await ingest.listens()
@@ -116,11 +115,8 @@ async def test_kill_9_at_random_moments_loses_only_what_a_tap_had_in_memory_and_
         with Database(own_server.dsn("relay_analytics")) as database:
             await everything_is_stored(ingest, database, clients, killed_taps=True)
             stored = len(stored_ids(database))
-    finally:
-        for part in ingest.parts:
-            await part.stop()
-    assert (ingest.tap.kills, ingest.writer.kills) == (taps, writers)
-    assert killer.databases > databases / 2
-    # most of the traffic is there: a tap loses what it had in memory, not what it did in its life
-    assert stored > clients.answered * 0.5
-    print(f"{clients.answered} acknowledged, {stored} stored, {killer.databases} kills of the database")
+        assert (ingest.tap.kills, ingest.writer.kills) == (taps, writers)
+        assert killer.databases > databases / 2
+        # most of the traffic is there: a tap loses what it had in memory, not what it did in its life
+        assert stored > clients.answered * 0.5
+        print(f"{clients.answered} acknowledged, {stored} stored, {killer.databases} kills of the database")

@@ -12,10 +12,11 @@ from typing import Any, cast
 import psycopg
 from psycopg import sql
 
+from core.spools import SUFFIX
 from core.storage.connections import Database
 from core.storage.database import with_database
 from core.storage.embedded import EmbeddedServer
-from ingest.spool import SUFFIX, Spool
+from ingest.spool import Spool
 from tests.endtoend.stack import eventually, free_port
 from tests.faults.checks import everything_is_stored, fates, stored_ids
 from tests.faults.load import Load, load
@@ -37,6 +38,17 @@ def administering(database: Database) -> Iterator[Callable[[str], None]]:
 def end_connections(database: Database) -> None:
     with psycopg.connect(with_database(database.dsn, "postgres"), autocommit=True) as connection:
         connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [database.name])
+
+
+async def migrated(database: Database) -> None:
+    """Waits for the writer to have made the tables."""
+
+    async def has_tables() -> bool:
+        with database.connect() as connection:
+            row = connection.execute("SELECT to_regclass('ingest_counts') IS NOT NULL").fetchone()
+        return bool(row and row[0])
+
+    await eventually(has_tables, "the tables")
 
 
 async def more_is_stored(database: Database, events: int = 1) -> None:
@@ -65,8 +77,7 @@ async def test_a_database_stopped_in_the_middle_of_a_copy_and_started_again(tmp_
     server = EmbeddedServer(tmp_path / "server", port=free_port())
     await asyncio.to_thread(server.ensure)
     try:
-        async with wire(server.dsn("postgres")) as line:
-            ingest = Ingest(tmp_path / "data", relay, line.dsn)
+        async with wire(server.dsn("postgres")) as line, Ingest(tmp_path / "data", relay, line.dsn) as ingest:
             await ingest.start()
             async with load(ingest.url) as clients:
                 for _ in range(2):
@@ -82,68 +93,68 @@ async def test_a_database_stopped_in_the_middle_of_a_copy_and_started_again(tmp_
 
 
 async def test_a_database_that_became_read_only(tmp_path: Path, relay: str, database: Database) -> None:
-    ingest = Ingest(tmp_path, relay, database.dsn)
-    await ingest.start()
-    with administering(database) as run:
-        async with load(ingest.url) as clients:
-            await more_is_stored(database)
-            run("ALTER DATABASE {} SET default_transaction_read_only = on")
-            end_connections(database)
-            await spool_grows(ingest)
-            await clients.goes_on()
-            run("ALTER DATABASE {} RESET default_transaction_read_only")
-            await more_is_stored(database)
-        assert clients.failures == 0
-        await everything_is_stored(ingest, database, clients)
+    async with Ingest(tmp_path, relay, database.dsn) as ingest:
+        await ingest.start()
+        with administering(database) as run:
+            async with load(ingest.url) as clients:
+                await more_is_stored(database)
+                run("ALTER DATABASE {} SET default_transaction_read_only = on")
+                end_connections(database)
+                await spool_grows(ingest)
+                await clients.goes_on()
+                run("ALTER DATABASE {} RESET default_transaction_read_only")
+                await more_is_stored(database)
+            assert clients.failures == 0
+            await everything_is_stored(ingest, database, clients)
 
 
 async def test_time_limits_of_the_server_do_not_keep_a_batch_out(
     tmp_path: Path, relay: str, database: Database
 ) -> None:
-    ingest = Ingest(tmp_path, relay, database.dsn)
-    with administering(database) as run:
-        for limit in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
-            run(f"ALTER DATABASE {{}} SET {limit} = '1ms'")
-        await ingest.start()
-        async with load(ingest.url) as clients:
-            await clients.goes_on()
-        for limit in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
-            run(f"ALTER DATABASE {{}} RESET {limit}")
-        await everything_is_stored(ingest, database, clients)
+    async with Ingest(tmp_path, relay, database.dsn) as ingest:
+        with administering(database) as run:
+            for limit in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
+                run(f"ALTER DATABASE {{}} SET {limit} = '1ms'")
+            await ingest.start()
+            async with load(ingest.url) as clients:
+                await clients.goes_on()
+            for limit in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
+                run(f"ALTER DATABASE {{}} RESET {limit}")
+            await everything_is_stored(ingest, database, clients)
 
 
 async def test_statements_that_are_cancelled_again_and_again(
     tmp_path: Path, relay: str, database: Database, chance: random.Random
 ) -> None:
-    ingest = Ingest(tmp_path, relay, database.dsn)
-    await ingest.start()
-    cancel = "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE datname = %s AND state <> 'idle'"
-    cancelled = 0
-    with psycopg.connect(with_database(database.dsn, "postgres"), autocommit=True) as connection:
-        async with load(ingest.url) as clients:
-            while cancelled < 20:
-                row = connection.execute(cancel, [database.name]).fetchone()
-                cancelled += row[0] if row else 0
-                await asyncio.sleep(chance.uniform(0, 0.02))  # another moment each time
-            await more_is_stored(database)
-    assert clients.failures == 0
-    await everything_is_stored(ingest, database, clients)
+    async with Ingest(tmp_path, relay, database.dsn) as ingest:
+        await ingest.start()
+        cancel = "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE datname = %s AND state <> 'idle'"
+        cancelled = 0
+        with psycopg.connect(with_database(database.dsn, "postgres"), autocommit=True) as connection:
+            async with load(ingest.url) as clients:
+                while cancelled < 20:
+                    row = connection.execute(cancel, [database.name]).fetchone()
+                    cancelled += row[0] if row else 0
+                    await asyncio.sleep(chance.uniform(0, 0.02))  # another moment each time
+                await more_is_stored(database)
+        assert clients.failures == 0
+        await everything_is_stored(ingest, database, clients)
 
 
 async def test_two_writers_at_once_one_of_them_killed(
     tmp_path: Path, relay: str, database: Database, chance: random.Random
 ) -> None:
-    ingest = Ingest(tmp_path, relay, database.dsn)
-    await ingest.start()
-    await ingest.second_writer.start()
-    async with load(ingest.url) as clients:
-        for _ in range(3):
+    async with Ingest(tmp_path, relay, database.dsn) as ingest:
+        await ingest.start()
+        await ingest.second_writer.start()
+        async with load(ingest.url) as clients:
+            for _ in range(3):
+                await more_is_stored(database, 100)
+                await asyncio.sleep(chance.uniform(0, 0.1))  # another moment each time
+                await ingest.second_writer.kill()
+                await ingest.second_writer.start()
             await more_is_stored(database, 100)
-            await asyncio.sleep(chance.uniform(0, 0.1))  # another moment each time
-            await ingest.second_writer.kill()
-            await ingest.second_writer.start()
-        await more_is_stored(database, 100)
-    await everything_is_stored(ingest, database, clients)
+        await everything_is_stored(ingest, database, clients)
 
 
 async def drops(ingest: Ingest, what: str) -> None:
@@ -156,8 +167,8 @@ async def drops(ingest: Ingest, what: str) -> None:
 async def test_an_outage_beyond_the_spools_size_drops_counts_and_says_so(
     tmp_path: Path, relay: str, database: Database
 ) -> None:
-    async with wire(database.dsn) as line:
-        ingest = Ingest(tmp_path, relay, line.dsn, SPOOL_MAX_BYTES=str(1024**2))
+    bound = str(1024**2)
+    async with wire(database.dsn) as line, Ingest(tmp_path, relay, line.dsn, SPOOL_MAX_BYTES=bound) as ingest:
         line.down()
         await ingest.start()
         async with load(ingest.url, 6, pause=0) as clients:

@@ -25,8 +25,7 @@ ROUNDS = 2
 async def test_a_writer_killed_at_every_point_of_a_transaction_stores_once(
     tmp_path: Path, relay: str, database: Database
 ) -> None:
-    async with wire(database.dsn) as line:
-        ingest = Ingest(tmp_path, relay, line.dsn)
+    async with wire(database.dsn) as line, Ingest(tmp_path, relay, line.dsn) as ingest:
         await ingest.start()
         async with load(ingest.url) as clients:
             for point in (*Point, Point.AFTER_COMMIT):
@@ -40,8 +39,7 @@ async def test_a_writer_killed_at_every_point_of_a_transaction_stores_once(
 async def test_a_connection_cut_at_every_point_of_a_transaction_stores_once(
     tmp_path: Path, relay: str, database: Database, chance: random.Random
 ) -> None:
-    async with wire(database.dsn) as line:
-        ingest = Ingest(tmp_path, relay, line.dsn)
+    async with wire(database.dsn) as line, Ingest(tmp_path, relay, line.dsn) as ingest:
         await ingest.start()
         points = [*Point] * ROUNDS
         chance.shuffle(points)

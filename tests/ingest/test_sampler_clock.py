@@ -19,3 +19,8 @@ from ingest.sampler import next_second
 )
 def test_no_second_is_sampled_twice(now: float, last: int, expected: int) -> None:
     assert next_second(now, last) == expected
+
+
+def test_a_clock_set_back_a_little_is_waited_out_and_one_set_back_far_starts_anew() -> None:
+    assert next_second(100.2, 103) == 104
+    assert next_second(100.2, 3703) == 101

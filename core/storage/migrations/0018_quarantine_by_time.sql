@@ -1,0 +1,1 @@
+CREATE INDEX quarantine_time ON quarantine (stored_at);
