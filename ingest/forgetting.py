@@ -8,9 +8,9 @@ import msgspec
 
 from core.records import Batch, decode_batch, encode_batch
 from core.settings import Settings
+from core.spools import spool_directory
 from core.storage.database import Database
 from ingest.damage import DAMAGED, SEARCHED
-from ingest.spool import spool_directory
 from ingest.writer import Writer
 
 
