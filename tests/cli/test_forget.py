@@ -13,9 +13,10 @@ from core import audit
 from core.exceptions import UnknownClientError
 from core.records import decode_batch, encode_batch
 from core.settings import Settings, get_settings
+from core.spools import spool_directory
 from core.storage.database import Database
 from core.storage.writer import BatchWriter
-from ingest.spool import Spool, spool_directory, spool_path
+from ingest.spool import Spool, spool_path
 from tests.support.records import NOON, batch, event
 
 CLIENT = "c" * 64
