@@ -183,7 +183,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.tap", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=2.0, help="of each load")
-    parser.add_argument("--idle", type=int, default=4000, help="idle connections")
+    parser.add_argument("--idle", type=int, default=9000, help="idle connections")
     parser.add_argument("--idle-rounds", type=int, default=3)
     parser.add_argument("--results", type=Path, default=RESULTS / "tap.json")
     given = parser.parse_args()

@@ -241,6 +241,7 @@ class ClientSide(Side):
             relay.close()
             return
         self.other = relay
+        self._dialling = None  # a task that has ended is no small thing to keep, ten thousand times
         relay.send(self._request)
         self._request = b""
         self.resume_reading()
