@@ -19,6 +19,7 @@ from core.storage import connection_hours, partitions, rows
 from core.storage.binary_copy import Numbers, copy_columns, copy_encoded
 from core.storage.connections import Database
 from core.storage.deltas import delta_of
+from core.storage.event_columns import PLACE_OF_ERROR, PLACE_OF_OUTCOME, PLACE_OF_TYPE, EventColumns
 from core.storage.fold import fold
 from core.storage.lookups import Lookups
 from core.storage.rollups import DELTAS, SESSION
@@ -122,7 +123,7 @@ def _store_day(
 
 def _events(
     day: datetime, size: Size, shares: NDArray[np.float64], names: list[str], random: np.random.Generator
-) -> rows.EventColumns:
+) -> EventColumns:
     count = size.events // size.days // size.repeats
     hours = random.choice(24, count, p=RHYTHM / RHYTHM.sum())
     client = random.choice(size.clients, count, p=shares)
@@ -148,13 +149,13 @@ def _events(
     ids = np.zeros(count, dtype="V32")
     ids[is_event] = np.frombuffer(random.bytes(32 * int(is_event.sum())), dtype="V32")
     sizes = random.integers(50, 5000, (2, count))
-    return rows.EventColumns(
+    return EventColumns(
         timestamp=times,
         clients=dict(zip(names, range(len(names)), strict=True)),
         client=client,
-        event_type=_coded(types, rows.PLACE_OF_TYPE),
-        outcome=_coded(outcome, rows.PLACE_OF_OUTCOME),
-        error_code=_coded(code, rows.PLACE_OF_ERROR),
+        event_type=_coded(types, PLACE_OF_TYPE),
+        outcome=_coded(outcome, PLACE_OF_OUTCOME),
+        error_code=_coded(code, PLACE_OF_ERROR),
         response_time_ms=response,
         first_event_ms=first_event,
         integers={

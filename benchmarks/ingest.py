@@ -3,6 +3,10 @@
 Interleaved: every round sends some groups of events through the writer (the next group is prepared while one is stored,
 as `ingest.writer` does), then the same rows through COPY, pre-encoded, and through psycopg's `write_row`, a transaction
 per group each. Then groups are written for a while with the fold running beside, every ten seconds, as in `ingest`.
+
+The writer starts from what it reads in production, the payloads of a spool, in batches as the recorder makes them
+(`ratio_to_copy`), and once more from records (`from_records`), as an importer gives them. Making payloads is the work
+of the producer: it is measured apart, beside the encoding of records that it replaces (`payloads`).
 """
 
 from __future__ import annotations
@@ -12,7 +16,7 @@ import json
 import statistics
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,14 +26,16 @@ import numpy as np
 import psycopg
 
 from benchmarks.servers import database, machine, server
-from core.records import EVENT_TYPES, Batch, Event
+from core.records import EVENT_TYPES, Batch, Event, decode_batch, encode_batch
 from core.storage import partitions
 from core.storage.ahead import ahead
 from core.storage.connections import Database
 from core.storage.fold import fold
 from core.storage.migrate import migrate
+from core.storage.payloads import decode_payload, encode_payload
 from core.storage.rollups import ROLLUPS
 from core.storage.writer import BatchWriter
+from ingest.recorder import BATCH_RECORDS
 from ingest.upkeep import FOLD_SECONDS
 
 SIZES = (10_000, 50_000)
@@ -82,13 +88,55 @@ COLUMN_TYPES = """SELECT attname, format_type(atttypid, NULL) FROM pg_attribute
                   WHERE attrelid = 'plain_raw'::regclass AND attnum > 0 ORDER BY attnum"""
 
 
-def stored(writer: BatchWriter, groups: Iterable[Batch]) -> float:
-    """Seconds for groups of one batch each through the writer."""
+Group = Sequence[bytes]
+"""The payloads of one transaction."""
+
+
+def payloads_of(batch: Batch) -> Group:
+    """A batch as a recorder keeps it: in several of at most BATCH_RECORDS."""
+    return [
+        encode_payload(
+            Batch(batch.source, batch.sequence * 1000 + part, batch.relay, batch.events[start : start + BATCH_RECORDS],
+                  [], [], [])
+        )
+        for part, start in enumerate(range(0, len(batch.events), BATCH_RECORDS))
+    ]  # fmt: skip
+
+
+def read(groups: Iterable[Group]) -> Iterable[list[Batch]]:
+    """The batches of the groups; read one after another in the caller's thread, as from a spool."""
+    return ([decode_payload(payload) for payload in group] for group in groups)
+
+
+def stored(writer: BatchWriter, groups: Iterable[Sequence[Batch]]) -> float:
+    """Seconds for groups through the writer."""
     started = time.perf_counter()
-    with closing(ahead(groups, lambda batch: writer.prepare([batch]))) as prepared_groups:
+    with closing(ahead(groups, writer.prepare)) as prepared_groups:
         for _, prepared in prepared_groups:
             writer.store(prepared.result())
     return time.perf_counter() - started
+
+
+def payload_costs(batch: Batch, times: int = 20) -> dict[str, float]:
+    """CPU microseconds per event: making payloads and reading them, with columns and as records."""
+    events = len(batch.events)
+
+    def cost(work: Callable[[], object]) -> float:
+        work()
+        started = time.process_time()
+        for _ in range(times):
+            work()
+        return round((time.process_time() - started) / times / events * 1e6, 3)
+
+    columns, records = encode_payload(batch), encode_batch(batch)
+    return {
+        "encode_columns_us": cost(lambda: encode_payload(batch)),
+        "encode_records_us": cost(lambda: encode_batch(batch)),
+        "decode_columns_us": cost(lambda: decode_payload(columns)),
+        "decode_records_us": cost(lambda: decode_batch(records)),
+        "columns_bytes": round(len(columns) / events, 1),
+        "records_bytes": round(len(records) / events, 1),
+    }
 
 
 def encoded_rows(connection: psycopg.Connection[Any], after: int, size: int) -> list[bytes]:
@@ -140,13 +188,17 @@ def commit_path(
 ) -> tuple[dict[str, Any], int]:
     """The writer and both kinds of COPY in turn; also returns the next sequence."""
     groups = EVENTS_PER_ROUND // size
-    seconds: dict[str, list[float]] = {"writer": [], "copy": [], "write_row": []}
+    seconds: dict[str, list[float]] = {"records": [], "writer": [], "copy": [], "write_row": []}
     with opened.connect(autocommit=True) as connection:
         for _ in range(rounds):
             batches = [made(size, sequence + place, random) for place in range(groups)]
             sequence += groups
+            payloads = [payloads_of(batch) for batch in batches]
+            seconds["records"].append(stored(writer, ([batch] for batch in batches)))
+            del batches
+            fold(opened, NOON)
             before = newest(connection)
-            seconds["writer"].append(stored(writer, batches))
+            seconds["writer"].append(stored(writer, read(payloads)))
             seconds["copy"].append(copied(connection, encoded_rows(connection, before, size)))
             seconds["write_row"].append(written_by_row(connection, before, size))
             connection.execute("TRUNCATE plain_raw")
@@ -161,6 +213,7 @@ def commit_path(
         },
         "ratio_to_copy": ratio(seconds["copy"], seconds["writer"]),
         "ratio_to_write_row": ratio(seconds["write_row"], seconds["writer"]),
+        "from_records": ratio(seconds["copy"], seconds["records"]),
     }, sequence
 
 
@@ -173,7 +226,7 @@ def sustained(
 ) -> dict[str, Any]:
     """Groups for as long as told, folds beside them and one at the end, all in the time that counts; COPY before and
     after. The events are used several times over, each time as new batches."""
-    pool = [made(size, sequence + place, random) for place in range(EVENTS_PER_ROUND // size)]
+    pool = [payloads_of(made(size, sequence + place, random)) for place in range(EVENTS_PER_ROUND // size)]
     folds: list[float] = []
     ended = threading.Event()
 
@@ -185,20 +238,22 @@ def sustained(
 
     with opened.connect(autocommit=True) as connection:
         before = newest(connection)
-        stored(writer, pool)
+        stored(writer, read(pool))
         rows = encoded_rows(connection, before, size)
         plain = [copied(connection, rows) for _ in range(3)]
         fold(opened, NOON)
         thread = threading.Thread(target=folding)
         groups = 0
 
-        def fed() -> Iterable[Batch]:
+        def fed() -> Iterable[list[Batch]]:
             nonlocal groups
             until = time.perf_counter() + seconds
             while time.perf_counter() < until:
-                again = pool[groups % len(pool)]
+                batches = [decode_payload(payload) for payload in pool[groups % len(pool)]]
                 groups += 1
-                yield Batch("sustained", groups, again.relay, again.events, [], [], [])
+                for part, batch in enumerate(batches):
+                    batch.source, batch.sequence = "sustained", groups * 1000 + part
+                yield batches
 
         started = time.perf_counter()
         thread.start()
@@ -234,7 +289,9 @@ def measure(opened: Database, rounds: int, seconds: float) -> dict[str, Any]:
         for size in SIZES:
             found, sequence = commit_path(opened, writer, size, rounds, sequence, random)
             commit.append(found)
-        result = {"commit_path": commit, "sustained": sustained(opened, writer, 20_000, seconds, sequence, random)}
+        costs = payload_costs(made(BATCH_RECORDS, sequence, random))
+        lasting = sustained(opened, writer, 20_000, seconds, sequence, random)
+        result = {"payloads": costs, "commit_path": commit, "sustained": lasting}
         rows = newest(connection)
         result["bytes_per_event"] = {
             name: round(relation_size(connection, name) / rows, 1)

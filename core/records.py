@@ -7,6 +7,7 @@ Every wire byte of a connection belongs to exactly one record: an `Event`, or th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal, get_args
 
 import msgspec
@@ -139,7 +140,7 @@ class Batch(msgspec.Struct, array_like=True):
     source: str  # "tap:<relay>:<worker>:<run>", "import:<file digest>", "collector:<run>"
     sequence: int  # grows by one within a source, from 1 on
     relay: str
-    events: list[Event]
+    events: Sequence[Event]  # a list; as columns when it was read from a spool
     deliveries: list[Delivery]
     connections: list[Connection]
     samples: list[Sample]

@@ -35,6 +35,7 @@ class Source:
         self.stored = max(self.stored, position)
         try:
             self.spool.acknowledge(self.stored)
+            self.spool.give_back()
         except sqlite3.DatabaseError as error:
             if not self.complained:
                 log.warning("A spool cannot be emptied yet", spool=str(self.spool.path), error=str(error))

@@ -90,6 +90,7 @@ class Recorder:
         # never makes two batches look like one, nor one like two.
         self._source = f"tap:{relay}:{worker}:{secrets.token_hex(6)}"
         self._sequence = 0
+        self._events: list[Event] = []  # of the batch
         self._batch = self._empty()
         self._unwritten: Batch | None = None  # was handed over and not kept yet: it is tried again as it is
         self._held = 0  # records in memory, those being written included
@@ -118,7 +119,7 @@ class Recorder:
 
     def event(self, record: Event) -> None:
         if self._admit("event"):
-            self._batch.events.append(record)
+            self._events.append(record)
 
     def delivery(self, record: Delivery) -> None:
         if self._admit("delivery"):
@@ -221,7 +222,8 @@ class Recorder:
         self._thread.shutdown()
 
     def _empty(self) -> Batch:
-        return Batch(self._source, 0, self._relay, [], [], [], [])
+        self._events = []
+        return Batch(self._source, 0, self._relay, self._events, [], [], [])
 
 
 def _now() -> int:

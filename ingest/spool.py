@@ -20,13 +20,17 @@ from typing import NamedTuple, Self
 import msgspec
 
 from core.exceptions import SpoolFullError, SpoolReplacedError
-from core.records import Batch, decode_batch, encode_batch
+from core.records import Batch
 from core.settings import Settings
 from core.spools import SUFFIX, spool_directory, used_bytes
+from core.storage.payloads import decode_payload, encode_payload
 
 MOST_RESERVED = 64 * 1024**2
 """Bytes of the disk that a spool leaves free, or a tenth of a small disk."""
 _BUSY_SECONDS = 5.0
+KEPT_FREE = 8 << 20
+FREED_AT_ONCE = 16 << 20
+"""Bytes of free pages that stay for the next batches, and that are given back at a time."""
 # The index answers how much waits without reading payloads.
 _SCHEMA = """
 PRAGMA auto_vacuum = INCREMENTAL;
@@ -81,7 +85,7 @@ class Spool:
         Raises SpoolFullError at the bound, SpoolReplacedError when the file was set aside, sqlite3.Error when it cannot
         be written, OSError when the disk has no more room than it takes to empty the spool.
         """
-        payload = encode_batch(batch)
+        payload = encode_payload(batch)
         records = sum(batch.sizes.values())
         if not self._has_room(len(payload)):
             if not self._db.in_transaction:
@@ -124,8 +128,15 @@ class Spool:
 
     def shrink(self) -> None:
         """Gives free pages and the write-ahead log back to the file system."""
-        for statement in ("incremental_vacuum", "wal_checkpoint(TRUNCATE)"):
-            self._db.execute(f"PRAGMA {statement}").fetchall()
+        # as a script: `execute` would stop after the first page
+        self._db.executescript("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def give_back(self) -> None:
+        """Gives free pages past KEPT_FREE back to the file system, a part at a time, as appending waits meanwhile."""
+        page_size, free = (self._db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_size", "freelist_count"))
+        surplus = free - KEPT_FREE // page_size
+        if surplus > 0:
+            self._db.executescript(f"PRAGMA incremental_vacuum({min(surplus, FREED_AT_ONCE // page_size)})")
 
     def in_place(self) -> bool:
         """Whether the open file is still the one of this name."""
@@ -171,7 +182,7 @@ def _waiting(position: int, source: str, sequence: int, records: int, checksum: 
     batch = None
     if zlib.crc32(payload) == checksum:
         with suppress(msgspec.DecodeError):
-            batch = decode_batch(payload)
+            batch = decode_payload(payload)
             batch.sequence = sequence or position
     return Waiting(position, source, sequence or position, records, batch)
 

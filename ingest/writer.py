@@ -19,12 +19,13 @@ import psycopg
 import structlog
 
 from core.exceptions import DatabaseUnavailableError, MigrationError
-from core.records import Batch, encode_batch
+from core.records import Batch
 from core.settings import Settings
 from core.spools import spool_directory
 from core.storage.ahead import ahead
 from core.storage.database import Database, open_database
 from core.storage.migrate import migrate
+from core.storage.payloads import encode_payload
 from core.storage.prepared import Prepared
 from core.storage.writer import BatchWriter
 from ingest import damage
@@ -183,7 +184,7 @@ class Writer:
         path = directory / f"{name}-{batch.sequence}.batch"
         path.touch(mode=0o600)
         with path.open("wb") as file:
-            file.write(encode_batch(batch))
+            file.write(encode_payload(batch))
             file.flush()
             os.fsync(file.fileno())
         return str(path)

@@ -190,6 +190,15 @@ def encode_metadata(metadata: dict[str, Any]) -> Encoded:
         text = encode_json(metadata)
     except (TypeError, ValueError, RecursionError):
         return None, NOT_STORABLE
+    return _remembered(text, metadata)
+
+
+def clean_metadata(text: bytes) -> Encoded:
+    """`encode_metadata` of what is JSON already."""
+    return _known_metadata.get(text) or _remembered(text, msgspec.json.decode(text))
+
+
+def _remembered(text: bytes, metadata: dict[str, Any]) -> Encoded:
     found = _known_metadata.get(text)
     if found is None:
         if len(_known_metadata) >= MOST_KNOWN_METADATA:

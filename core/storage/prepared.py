@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, TypeVar
 
+import msgspec
 import numpy as np
 
 from core.records import RECORDS, Batch, Connection, Delivery, Event, Sample
@@ -18,6 +19,7 @@ from core.storage import cleaning, partitions, rows
 from core.storage.binary_copy import Encoded, encoded
 from core.storage.cleaning import Quarantine
 from core.storage.deltas import delta_of
+from core.storage.event_columns import EventColumns, Places, concatenated, places, transpose
 from core.storage.ledger import Key
 from core.storage.rollups import DELTAS, SESSION
 
@@ -36,9 +38,9 @@ class Prepared:
 
     batches: Mapping[Key, Batch]
     tables: list[Encoded] = field(default_factory=list)
-    relays: rows.Places = field(default_factory=rows.places)
-    apps: rows.Places = field(default_factory=rows.places)
-    clients: rows.Places = field(default_factory=rows.places)
+    relays: Places = field(default_factory=places)
+    apps: Places = field(default_factory=places)
+    clients: Places = field(default_factory=places)
     seen: list[tuple[rows.Array, rows.Array]] = field(default_factory=list)  # places of clients, their times
     identities: dict[str, str] = field(default_factory=dict)
     sample_times: list[int] = field(default_factory=list)
@@ -51,8 +53,8 @@ class Prepared:
     def first_seen(self) -> dict[str, int]:
         """First time of every client in these records, in microseconds."""
         first = np.full(len(self.clients), LATER, dtype=np.int64)
-        for places, times in self.seen:
-            np.minimum.at(first, places, times)
+        for seen, times in self.seen:
+            np.minimum.at(first, seen, times)
         return dict(zip(self.clients, first.tolist(), strict=True))
 
 
@@ -60,8 +62,7 @@ class Prepared:
 class _Work:
     """The records of the batches, cleaned, and the relay of each."""
 
-    events: list[Event] = field(default_factory=list)
-    columns: rows.EventColumns | None = None
+    columns: EventColumns | None = None
     metadata: list[bytes | None] = field(default_factory=list)
     deliveries: list[Delivery] = field(default_factory=list)
     connections: list[Connection] = field(default_factory=list)
@@ -74,7 +75,8 @@ class _Work:
 def prepare(batches: Mapping[Key, Batch], fixed: rows.Fixed) -> Prepared:
     """Clean and encode batches. Needs no database; what cannot be stored is left out and counted."""
     work = _cleaned(batches)
-    counts = {name: len(getattr(work, name)) for name in LISTS}
+    counts = {name: len(getattr(work, name)) for name in LISTS[1:]}
+    counts["events"] = len(work.metadata)
     prepared = Prepared(batches, quarantines=work.quarantines, counts=counts, kept=work.kept)
 
     def relays(records: str) -> rows.Array:
@@ -113,7 +115,9 @@ def prepare(batches: Mapping[Key, Batch], fixed: rows.Fixed) -> Prepared:
 
 def _cleaned(batches: Mapping[Key, Batch]) -> _Work:
     work = _Work(quarantines={key: Quarantine() for key in batches})
-    columns = rows.transpose([event for batch in batches.values() for event in batch.events])
+    told = {key: _as_columns(batch) for key, batch in batches.items()}
+    whole = _whole(batches, told)
+    parts = []
     for key, batch in batches.items():
         quarantine = work.quarantines[key]
         for refusal in batch.refusals:
@@ -121,30 +125,64 @@ def _cleaned(batches: Mapping[Key, Batch]) -> _Work:
         relay = cleaning.printable(batch.relay)[: cleaning.LONGEST_APP] or "unknown"
 
         def take(
-            name: str, into: list[Record], records: Iterable[Record], clean: Callable[[Record], Any] | None,
+            name: str, into: list[Record], records: Iterable[Record], clean: Callable[[Record], Any],
             quarantine: Quarantine = quarantine, relay: str = relay,
         ) -> None:  # fmt: skip
-            kept = list(records) if clean is None else cleaning.clean_records(records, clean, quarantine)
+            kept = cleaning.clean_records(records, clean, quarantine)
             into.extend(kept)
             work.relays.setdefault(name, []).append((relay, len(kept)))
 
-        take("events", work.events, batch.events, cleaning.clean_event if columns is None else None)
+        part, metadata = _events(batch, told[key] if whole is not None else None, quarantine)
+        work.relays.setdefault("events", []).append((relay, len(metadata)))
+        work.metadata += metadata
+        if part is not None:
+            parts.append(part)
         take("deliveries", work.deliveries, batch.deliveries, cleaning.clean_delivery)
         take("connections", work.connections, batch.connections, cleaning.clean_connection)
         take("samples", work.samples, batch.samples, cleaning.clean_sample)
         work.kept[key] = {
             record: kept[-1][1] for record, kept in zip(RECORDS, map(work.relays.__getitem__, LISTS), strict=True)
         }
-        newest = work.events[len(work.events) - work.relays["events"][-1][1] :]
-        encoded_metadata, failed = cleaning.encode_all_metadata([event.metadata for event in newest])
-        work.metadata.extend(encoded_metadata)
-        for place, reason in failed:
-            quarantine.add(newest[place], reason, refused=False)
-    if work.events:
-        work.columns = columns or rows.transpose(work.events)
-        if work.columns is None:
-            raise AssertionError("an event was cleaned and still cannot be stored")
+    work.columns = whole or (concatenated(parts) if parts else None)
     return work
+
+
+def _as_columns(batch: Batch) -> EventColumns | None:
+    """None when there are no events, or columns cannot tell some value of them."""
+    if not len(batch.events):
+        return None
+    return batch.events if isinstance(batch.events, EventColumns) else transpose(batch.events)
+
+
+def _whole(batches: Mapping[Key, Batch], told: Mapping[Key, EventColumns | None]) -> EventColumns | None:
+    """The events of all batches, if there are any and none of them needs cleaning."""
+    parts = [part for part in told.values() if part is not None]
+    if not parts or len(parts) < sum(len(batch.events) > 0 for batch in batches.values()):
+        return None
+    whole = concatenated(parts)
+    return whole if whole.storable() else None
+
+
+def _events(
+    batch: Batch, clean: EventColumns | None, quarantine: Quarantine
+) -> tuple[EventColumns | None, list[bytes | None]]:
+    """A batch's events as columns, and their metadata as it is stored. `clean`: the events, if none needs cleaning."""
+    if clean is not None:
+        if clean.metadata is None:
+            return clean, [None] * len(clean)
+        each = [(None, None) if text is None else cleaning.clean_metadata(text) for text in clean.metadata]
+        for place, (_, reason) in enumerate(each):
+            if reason is not None:
+                quarantine.add(clean[place], reason, refused=False)
+        return clean, [value for value, _ in each]
+    kept = cleaning.clean_records(batch.events, cleaning.clean_event, quarantine)
+    metadata, failed = cleaning.encode_all_metadata([event.metadata for event in kept])
+    for place, reason in failed:
+        quarantine.add(kept[place], reason, refused=False)
+    columns = transpose([msgspec.structs.replace(event, metadata=None) for event in kept])
+    if columns is None and kept:
+        raise AssertionError("an event was cleaned and still cannot be stored")
+    return columns, metadata
 
 
 def by_key(batches: Sequence[Batch]) -> dict[Key, Batch]:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.records import ERROR_CODES, EVENT_TYPES, OUTCOMES, Connection, Delivery, Event, Sample
-from core.storage import cleaning
+from core.records import ERROR_CODES, EVENT_TYPES, OUTCOMES, Connection, Delivery, Sample
 from core.storage.binary_copy import Column, Payloads
+from core.storage.event_columns import INTEGERS, PLACE_OF_OUTCOME, PLACE_OF_TYPE, EventColumns, Places
 from core.storage.latency_bins import bins_of
 
 Array = NDArray[Any]
@@ -38,114 +36,6 @@ class Fixed:
             np.array([lists["outcomes"][name] for name in OUTCOMES], dtype=np.int64),
             np.array([0, *(lists["error_codes"][name] for name in ERROR_CODES)], dtype=np.int64),
         )
-
-
-Places = dict[str, int]
-"""Names and their places in the order in which they were met: a new name gets the next place."""
-
-
-def places() -> Places:
-    return defaultdict(count().__next__)
-
-
-@dataclass(frozen=True)
-class EventColumns:
-    """Events of one write, transposed."""
-
-    timestamp: Array
-    clients: Places
-    client: Array  # place in `clients`
-    event_type: Array  # place in EVENT_TYPES
-    outcome: Array  # place in OUTCOMES
-    error_code: Array  # 0: none, otherwise 1 + place in ERROR_CODES
-    response_time_ms: Array
-    first_event_ms: Array
-    integers: Mapping[str, Array]  # bytes_in, bytes_out, payload_in, payload_out, events_out, connection
-    kind: Array  # -1: none
-    event_id: Array  # 32 bytes each
-    has_id: Array
-    apps: Places
-    app: Array  # place in `apps`; -1: none
-
-
-INTEGERS = ("bytes_in", "bytes_out", "payload_in", "payload_out", "events_out")
-PLACE_OF_TYPE = {name: place for place, name in enumerate(EVENT_TYPES)}
-PLACE_OF_OUTCOME = {name: place for place, name in enumerate(OUTCOMES)}
-PLACE_OF_ERROR: dict[str | None, int] = {None: 0} | {name: place + 1 for place, name in enumerate(ERROR_CODES)}
-NO_ID = bytes(32)
-
-
-def transpose(events: Sequence[Event]) -> EventColumns | None:
-    """The columns of events, or None when there are none or some event needs cleaning first."""
-    if not events:
-        return None
-    clients, apps = places(), places()
-    # A list per field: transposing tuples would cost more, and so do generators and one pass for several fields.
-    try:
-        times = np.array([event.timestamp for event in events], dtype=np.int64)
-        integers = {
-            "bytes_in": np.array([event.bytes_in for event in events], dtype=np.int64),
-            "bytes_out": np.array([event.bytes_out for event in events], dtype=np.int64),
-            "payload_in": np.array([event.payload_in for event in events], dtype=np.int64),
-            "payload_out": np.array([event.payload_out for event in events], dtype=np.int64),
-            "events_out": np.array([event.events_out for event in events], dtype=np.int64),
-        }
-        connections = np.array([event.connection for event in events], dtype=np.int64)
-        client = np.array([clients[event.client] for event in events], dtype=np.int64)
-        event_type = _bytes([PLACE_OF_TYPE[event.event_type] for event in events])
-        outcome = _bytes([PLACE_OF_OUTCOME[event.outcome] for event in events])
-        error_code = _bytes([PLACE_OF_ERROR[event.error_code] for event in events])
-        kind = [event.kind for event in events]
-        kinds = np.array([-1 if value is None else value for value in kind], dtype=np.int64)
-        response = [event.response_time_ms for event in events]
-        first = [event.first_event_ms for event in events]
-        responses, firsts = np.array(response, dtype=np.float64), np.array(first, dtype=np.float64)
-        app = [event.app for event in events]
-        no_apps = app.count(None) == len(app)
-        app_places = -np.ones(len(app)) if no_apps else [-1 if name is None else apps[name] for name in app]
-        event_id = [event.event_id for event in events]
-        ids = b"".join([value or NO_ID for value in event_id])
-        has_id = _bytes([value is not None for value in event_id]).astype(bool)
-        id_sizes = {len(value) for value in event_id if value is not None}
-    except (KeyError, OverflowError, TypeError, ValueError):
-        return None
-    highest = {name: int(values.max()) for name, values in integers.items()}
-    clean = (
-        times.min() >= cleaning.EARLIEST
-        and times.max() < cleaning.LATEST
-        and min(int(values.min()) for values in integers.values()) >= 0
-        and max(highest.values()) <= cleaning.LARGEST_BYTES
-        and highest["events_out"] <= cleaning.LARGEST_INT
-        and kinds.min() >= -1
-        and -1 not in kind
-        and kinds.max() <= 65535
-        and _times_fit(response, responses)
-        and _times_fit(first, firsts)
-        and cleaning.all_storable(list(clients), cleaning.LONGEST_CLIENT)
-        and cleaning.all_storable(list(apps), cleaning.LONGEST_APP)
-        and not cleaning.any_address(list(clients))
-        and all(cleaning.app_name(name) == name for name in apps)
-        and id_sizes <= {32}
-    )
-    if not clean:
-        return None
-    integers["connection"] = connections
-    return EventColumns(
-        times, clients, client, event_type, outcome, error_code, responses, firsts, integers, kinds,
-        np.frombuffer(ids, dtype="V32"), has_id, apps, np.array(app_places, dtype=np.int64),
-    )  # fmt: skip
-
-
-def _bytes(values: list[int]) -> Array:
-    return np.frombuffer(bytes(values), dtype=np.uint8)
-
-
-def _times_fit(given: Sequence[float | None], times: Array) -> bool:
-    missing = np.isnan(times)
-    if int(missing.sum()) != given.count(None):  # a NaN that was given, not made of None
-        return False
-    known = times[~missing]
-    return len(known) == 0 or bool(known.min() >= 0 and known.max() < cleaning.LONGEST_TIME_MS)
 
 
 def stored_times(milliseconds: Array) -> Array:

@@ -194,6 +194,7 @@ class _Gathering:
         self._relay = relay
         self._sequences: Counter[str] = Counter()
         self._batches: dict[str, Batch] = {}
+        self._events: dict[str, list[Event]] = {}  # of each of the batches
         self._counts = Counter[str](lines=0, taken=0, bad=0)
         self._bad: dict[str, Bad] = {}
         self._line = 0
@@ -218,10 +219,11 @@ class _Gathering:
         if batch is None:
             source = self._segment.source if row.relay is None else f"{self._segment.source}:{relay}"
             self._sequences[relay] += 1
-            batch = self._batches[relay] = Batch(source, self._sequences[relay], relay, [], [], [], [])
+            events = self._events[relay] = []
+            batch = self._batches[relay] = Batch(source, self._sequences[relay], relay, events, [], [], [])
         match row.record:
             case Event():
-                batch.events.append(row.record)
+                self._events[relay].append(row.record)
             case Connection():
                 batch.connections.append(row.record)
             case Delivery():

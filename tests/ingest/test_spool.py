@@ -15,8 +15,9 @@ import pytest
 
 from core.exceptions import SpoolFullError
 from core.records import Batch, Event
+from ingest.intake import Source
 from ingest.recorder import Recorder, SpoolKeeper
-from ingest.spool import Spool, Waiting
+from ingest.spool import FREED_AT_ONCE, KEPT_FREE, Spool, Waiting
 
 ROOM = 1 << 24
 
@@ -63,7 +64,7 @@ def test_positions_grow_after_a_restart_and_after_it_was_emptied(path: Path) -> 
 
 def test_a_full_spool_says_so_and_takes_batches_again_when_there_is_room(path: Path) -> None:
     with Spool(path, 1 << 20) as spool:
-        large = batch(*("x" * 1000 for _ in range(100)))
+        large = batch(*(f"{n:x>1000}" for n in range(100)))
         fill = itertools.repeat(large, 100)
         with pytest.raises(SpoolFullError):
             collections.deque(map(spool.append, fill))
@@ -159,3 +160,21 @@ async def test_records_wait_for_a_spool_that_cannot_be_opened(blocked: Path) -> 
     assert records.dropped == 0
     with Spool(path, ROOM) as spool:
         assert [each.client for kept in batches(spool) for each in kept.events] == ["a", "b"]
+
+
+def test_free_space_is_given_back_to_the_file_system(path: Path) -> None:
+    """By whoever empties the spool, a part at a time: some stays for the next batches."""
+    with Spool(path, 1 << 30) as spool, Spool(path, 1 << 30) as writers:
+        for _ in range(400):
+            spool.append(batch(*(f"{n:x>1000}" for n in range(100))))
+        assert path.stat().st_size + path.with_name(path.name + "-wal").stat().st_size > KEPT_FREE + FREED_AT_ONCE
+        source = Source(writers)
+        for position in (380, 390, 400):
+            source.acknowledge(position)
+        assert spool.is_empty()
+        pages, free, size = (spool._db.execute(f"PRAGMA {name}").fetchone()[0]
+                             for name in ("page_count", "freelist_count", "page_size"))  # fmt: skip
+        assert free * size <= KEPT_FREE
+        assert pages * size <= KEPT_FREE + (1 << 20)
+        spool.append(batch("next"))
+        assert [client_of(waiting) for waiting in spool.read()] == ["next"]
