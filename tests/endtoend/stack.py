@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from core.settings import ROOT
 from core.storage import partitions
@@ -41,8 +41,9 @@ async def eventually(condition: Callable[[], Awaitable[bool]], what: str) -> Non
 class Stack:
     """A running tap with its writer, and what they put into the database."""
 
-    def __init__(self, port: int, database: Database) -> None:
+    def __init__(self, port: int, database: Database, log: BinaryIO) -> None:
         self.port = port
+        self._log = log
         self.url = f"ws://127.0.0.1:{port}"
         self._database = database
 
@@ -80,6 +81,11 @@ class Stack:
 
         await eventually(are_there, f"{rows} rows")
 
+    def logs(self) -> bytes:
+        """What all processes have logged so far."""
+        file = self._log.fileno()  # which the processes write to: its position must stay
+        return os.pread(file, os.fstat(file).st_size, 0)
+
     async def query(self, sql: str, params: dict[str, Any] | None = None) -> list[Row]:
         def read() -> list[Row]:
             with self._database.connect(autocommit=True) as connection:
@@ -116,7 +122,7 @@ async def running_stack(relay_url: str, database: Database, directory: Path, **s
         )
         try:
             await eventually(lambda: _listens(process, port), "the tap to listen")
-            yield Stack(port, database)
+            yield Stack(port, database, log)
         except BaseException:
             log.seek(0)
             sys.stderr.write(log.read().decode(errors="replace"))
