@@ -139,16 +139,23 @@ def token_of(database: Database) -> str:
     return tokens.issue(database, "admin", now)
 
 
+def save(file: Path, result: dict[str, Any]) -> None:
+    RESULTS.mkdir(exist_ok=True)
+    file.write_text(json.dumps(result | machine(), indent=2) + "\n")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=Size.events, help="Events of the history.")
+    parser.add_argument("--history-days", type=int, default=Size.days, help="Days of the history.")
+    parser.add_argument("--clients", type=int, default=Size.clients, help="Clients of the history.")
     parser.add_argument("--days", type=int, default=22, help="Days to export; 22 of the default history are 5 million.")
     parser.add_argument("--data", type=Path, help="Directory that keeps the history for the next run.")
     parser.add_argument("--seconds", type=float, default=SECONDS, help="How long each endpoint is called.")
     parser.add_argument("--only", choices=("calls", "export"), help="One part; the other keeps its figures.")
     parser.add_argument("--keep", default="api", help="Name of the result file.")
     given = parser.parse_args()
-    size = Size(given.events)
+    size = Size(given.events, given.history_days, given.clients)
     file = RESULTS / f"{given.keep}.json"
     result: dict[str, Any] = json.loads(file.read_text()) if given.only and file.exists() else {}
     with (
@@ -162,13 +169,13 @@ def main() -> None:
         if given.only != "calls":
             with api(database) as (port, process):
                 result["export"] = measure_export(database, port, process, token, given.days)
+            save(file, result)
         if given.only != "export":
             with api(database) as (port, _):
                 calls = measure_calls(database, port, token, given.seconds, CALLERS)
-            result |= {"events": size.events, "callers": CALLERS, "days": DAYS, "calls": calls}
-    result |= machine()
-    RESULTS.mkdir(exist_ok=True)
-    file.write_text(json.dumps(result, indent=2) + "\n")
+            about = {"events": size.events, "history_days": size.days, "clients": size.clients}
+            result |= about | {"callers": CALLERS, "days": DAYS, "calls": calls}
+            save(file, result)
     table = Table("Endpoint", "report", "alone", "together p50", "p95 (ms)", "calls/s")
     for name, found in result.get("calls", {}).items():
         table.add_row(name, *(str(value) for value in found.values()))
