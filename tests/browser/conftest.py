@@ -98,6 +98,7 @@ def served(server_dsn: str) -> Iterator[Served]:
     with servers.fresh_database(server_dsn) as database:
         users.add(database, "ada", PASSWORD, datetime.now(UTC), role="analyst", name="Ada")
         users.add(database, "ben", PASSWORD, datetime.now(UTC), role="business", name="Ben")
+        users.add(database, "eve", PASSWORD, datetime.now(UTC), role="admin", name="Eve")
         with serve(database) as running:
             yield running
 
