@@ -6,11 +6,10 @@ Streamlit keeps a bound value in the address and carries it from page to page; s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 import streamlit as st
@@ -20,12 +19,13 @@ from core.periods import GRANULARITIES
 from core.records import ERROR_CODES, EVENT_TYPES
 from core.settings import get_settings
 from dashboard.components import page_header
-from dashboard.filters import CUSTOM, DEFAULT_RANGE, FILTERS, RANGES, Filters, kind_of, labels, range_name
+from dashboard.filters import CUSTOM, DEFAULT_RANGE, FILTERS, KEYS, RANGES, Filters, kind_of, labels, range_name
 from dashboard.places import now
 
 SHORTCUTS = {"1": "24h", "7": "7d", "3": "30d", "9": "90d", "y": "12m"}
 _BEFORE_ZOOM = "_before_zoom"
 _OPEN = "_client_to_open"
+_STATE = "_state_of_filters"
 
 
 def bar(title: str, offered: Sequence[str], *, compare: bool = True, buckets: bool = True, badges: str = "") -> Filters:
@@ -33,6 +33,7 @@ def bar(title: str, offered: Sequence[str], *, compare: bool = True, buckets: bo
 
     What cannot be used is said above the page, and left out.
     """
+    _carry()
     head, tools = st.columns([1, 2.4], vertical_alignment="center", gap="small")
     with head:
         page_header(title, badges)
@@ -50,6 +51,7 @@ def bar(title: str, offered: Sequence[str], *, compare: bool = True, buckets: bo
             _fields(offered, compare, buckets)
         sharing = st.container(width="content")
     _custom_range(st.session_state["range"] == CUSTOM)
+    _remember()
     filters = _current(offered)
     _chips(filters)
     _shortcuts(compare)
@@ -57,6 +59,20 @@ def bar(title: str, offered: Sequence[str], *, compare: bool = True, buckets: bo
         st.caption("The address holds the range and every filter; who may open it is decided at sign-in.")
         st.code(address(filters), language=None, wrap_lines=True)
     return filters
+
+
+def _carry() -> None:
+    """Take the state along from the page before. Streamlit does by itself, but not when a visitor leaves a page before
+    its script has ended."""
+    state = st.session_state
+    for key, value in state.get(_STATE, {}).items():
+        if key not in state and key not in st.query_params:
+            state[key] = value
+
+
+def _remember() -> None:
+    state = st.session_state
+    state[_STATE] = state.get(_STATE, {}) | {key: state[key] for key in KEYS.values() if key in state}
 
 
 def zone() -> str:
@@ -181,12 +197,11 @@ def open_client(client: str) -> None:
     st.session_state[_OPEN] = client
 
 
-def go_to_client(filters: Filters) -> None:
-    """Go to the page of the client that was opened, with this page's range and filters."""
+def go_to_client() -> None:
+    """Go to the page of the client that was opened; Streamlit takes range and filters along."""
     client = st.session_state.pop(_OPEN, None)
     if client is not None:
-        query = parse_qsl(replace(filters, client=client).query(get_settings().time_zone))
-        st.switch_page("pages/client.py", query_params=query)
+        st.switch_page("pages/client.py", query_params={FILTERS["client"]: client})
 
 
 def zoom(start: datetime, end: datetime) -> None:

@@ -111,4 +111,4 @@ with card(
         },
         picked=lambda row: filter_bar.open_client(row["client_id"]),
     )
-filter_bar.go_to_client(filters)
+filter_bar.go_to_client()
