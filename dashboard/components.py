@@ -37,6 +37,15 @@ def card(title: str, sub: str = "", *, key: str, downloads: Downloads = (), fill
         yield
 
 
+def link_row(links: Downloads) -> None:
+    """Downloads as a row of buttons."""
+    st.html(
+        '<div class="links">'
+        + "".join(f'<a href="{escape(href)}" download>{escape(label)}</a>' for label, href in links)
+        + "</div>"
+    )
+
+
 def page_header(title: str, badges: str = "") -> None:
     """The page's title, with `badges` (HTML of this module) and, over demo data, the badge that says so."""
     demo = '<span class="badge demo" title="Simulated relay and clients">Demo data</span>' if database().demo else ""

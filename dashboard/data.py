@@ -9,6 +9,7 @@ import streamlit as st
 
 from core.accounts.users import User
 from core.exceptions import BadParameterError, DatabaseUnavailableError
+from core.permissions import limited_to, require, resource_of
 from core.reports import REPORTS
 from core.reports.declaration import Report, Result
 from dashboard.components import empty_state
@@ -49,8 +50,12 @@ def _cannot(error: BadParameterError) -> NoReturn:
 
 
 def allowed(user: User, report: Report, arguments: dict[str, Any]) -> dict[str, Any]:
-    """The arguments, narrowed to the one client that a client's own user may see."""
-    return arguments | ({"client": user.client_id} if user.role == "client" else {})
+    """The arguments, narrowed to the one client that a client's own user may see. Raises NotAllowedError."""
+    resource = resource_of(report.name)
+    if resource != "report":
+        arguments = arguments | {"client": limited_to(user, arguments.get("client"))}
+    require(user, "read", resource, arguments.get("client"))
+    return arguments
 
 
 def read(user: User, report: Report, arguments: dict[str, Any], at: datetime) -> Result:

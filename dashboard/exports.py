@@ -1,88 +1,47 @@
-"""Downloads: a table of a report as a file, for a signed-in visitor whose role includes it."""
+"""Downloads: a table of a report, or raw events, as a file; for a signed-in visitor who may have it, and recorded."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
-from html import escape
 from typing import Any
 from urllib.parse import urlencode
 
 import pandas as pd
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
-from core import export
+from core import audit, export
 from core.accounts import sessions
-from core.audit import Actor, record
-from core.exceptions import BadParameterError
-from core.export.tables import as_csv
-from core.permissions import decide, limited_to, resource_of
+from core.accounts.users import User
+from core.exceptions import BadParameterError, NotAllowedError
+from core.export.tables import AS_FILE, MEDIA_TYPES, as_workbook
+from core.permissions import decide, limited_to, require, resource_of
 from core.reports import REPORTS
-from core.reports.declaration import Report, Result
+from core.reports.declaration import Report, Result, Table
 from core.settings import get_settings
-from dashboard.data import allowed
-from dashboard.filters import Filters
+from dashboard.filters import Filters, kind_of
 from dashboard.places import BASE, COOKIE, database, now
 from dashboard.reading import read_arguments
 
-FORMATS = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
+FORMATS = MEDIA_TYPES | {"json": "application/json"}
+SHOWN = ("csv", "json", "xlsx")
+"""The formats that a card links to; the address takes the others too."""
+STATUS: dict[type[Exception], int] = {NotAllowedError: 403, BadParameterError: 422}
 
 
 def links(report: Report, table: str, arguments: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Label and address of each download of a table, with the arguments its page used."""
     query = urlencode({name: _text(value) for name, value in arguments.items() if value is not None})
-    return [(name.upper(), f"{BASE}/export/{report.name}/{table}.{name}?{query}") for name in FORMATS]
+    return [(name.upper(), f"{BASE}/export/{report.name}/{table}.{name}?{query}") for name in SHOWN]
 
 
-def raw_links(start: str | date, end: str | date, filters: Filters) -> str:
-    """Links to the raw events of a range in every format, as HTML."""
-    given = {"start": _text(start), "end": _text(end), "time_zone": filters.time_zone} | filters.chosen()
-    query = urlencode(given)
-    return (
-        '<div class="links">'
-        + "".join(
-            f'<a href="{BASE}/export/raw.{name}?{escape(query)}" download>{name.upper()}</a>' for name in export.FORMATS
-        )
-        + "</div>"
-    )
-
-
-def download_raw(request: Request) -> Response:
-    """Raw events as a stream, in flat memory; cut off, it ends without its last chunk."""
-    user = sessions.user_of(database(), request.cookies.get(COOKIE), now())
-    if user is None:
-        return PlainTextResponse("Sign in first.", status_code=401)
-    decision = decide(user, "export", "events")
-    if not decision.allowed:
-        return PlainTextResponse(decision.reason, status_code=403)
-    given = dict(request.query_params)
-    try:
-        events = export.raw_events(
-            database(),
-            given.get("start", ""),
-            given.get("end", ""),
-            request.path_params["format"],
-            time_zone=given.get("time_zone", get_settings().time_zone),
-            event_type=given.get("event_type"),
-            kind=int(given["kind"]) if given.get("kind", "").isdecimal() else None,
-            client=limited_to(user, given.get("client")),
-            error_code=given.get("error_code"),
-            metadata=decide(user, "export", "metadata").allowed,
-        )
-    except BadParameterError as error:
-        return PlainTextResponse(str(error), status_code=422)
-    asked = given | {"client": limited_to(user, given.get("client")), "format": events.file_format}
-    record(database(), Actor(user.username, "page"), "export.events", now(), query=asked)
-    last = events.end - timedelta(microseconds=1)
-    prefix = "demo_" if database().demo else ""
-    name = f"{prefix}events_{events.start:%Y-%m-%d}_{last:%Y-%m-%d}.{events.file_format}"
-    return StreamingResponse(
-        iter(events),
-        media_type=events.media_type,
-        headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
-    )
+def raw_links(start: str | date, end: str | date, filters: Filters) -> list[tuple[str, str]]:
+    """Label and address of the raw events of a range in every format."""
+    query = urlencode({"start": _text(start), "end": _text(end), "time_zone": filters.time_zone} | filters.chosen())
+    return [(name.upper(), f"{BASE}/export/raw.{name}?{query}") for name in export.FORMATS]
 
 
 def _text(value: Any) -> str:
@@ -90,40 +49,83 @@ def _text(value: Any) -> str:
 
 
 def download(request: Request) -> Response:
-    """One table of a report, as `{table}.csv` or `{table}.json`. `at`: the moment of the report; else now."""
-    user = sessions.user_of(database(), request.cookies.get(COOKIE), now())
-    if user is None:
-        return PlainTextResponse("Sign in first.", status_code=401)
-    decision = decide(user, "export", resource_of(request.path_params["report"]))
-    if not decision.allowed:
-        return PlainTextResponse(decision.reason, status_code=403)
+    """One table of a report, as `{table}.csv` and so on. `at`: the moment of the report; else now."""
+    user = _visitor(request)
     table, _, file_format = request.path_params["file"].rpartition(".")
     report = REPORTS.get(request.path_params["report"])
-    if report is None or file_format not in FORMATS:
-        return PlainTextResponse("There is no such download.", status_code=404)
-    try:
-        given = dict(request.query_params)
-        at = _moment(given.pop("at", None))
-        arguments = {"time_zone": get_settings().time_zone} | read_arguments(report, given)
-        arguments = allowed(user, report, arguments)
-        result = report(database(), now=at, **arguments)
-    except BadParameterError as error:
-        return PlainTextResponse(str(error), status_code=422)
-    if table not in result.tables:
-        return PlainTextResponse("There is no such table.", status_code=404)
-    declared = next(one for one in report.tables if one.name == table)
-    body = as_csv(result[table], declared) if file_format == "csv" else as_json(result, table).encode()
-    query = {name: _text(value) for name, value in arguments.items()}
-    about = {"report": report.name, "tables": [table], "format": file_format, "query": query}
-    record(database(), Actor(user.username, "page"), "export.report", now(), **about)
+    declared = next((one for one in report.tables if one.name == table), None) if report else None
+    if report is None or declared is None or file_format not in FORMATS:
+        raise HTTPException(404, "There is no such download.")
+    given = dict(request.query_params)
+    at = _moment(given.pop("at", None))
+    arguments = {"time_zone": get_settings().time_zone} | read_arguments(report, given)
+    resource = resource_of(report.name)
+    if resource != "report":
+        arguments["client"] = limited_to(user, arguments.get("client"))
+    require(user, "export", resource, arguments.get("client"))
+    query = {name: _text(value) for name, value in arguments.items() if value is not None}
+    _record(user, "export.report", report=report.name, tables=[table], format=file_format, query=query)
+    result = report(database(), now=at, **arguments)
     return Response(
-        body,
+        as_file(result, declared, file_format),
         media_type=FORMATS[file_format],
-        headers={
-            "Content-Disposition": f'attachment; filename="{_file_name(result, table, at)}.{file_format}"',
-            "Cache-Control": "no-store",
-        },
+        headers=_headers(f"{_file_name(result, table, at)}.{file_format}"),
     )
+
+
+def download_raw(request: Request) -> Response:
+    """Raw events as a stream, in flat memory; cut off, it ends without its last chunk."""
+    user = _visitor(request)
+    given = dict(request.query_params)
+    client = limited_to(user, given.get("client"))
+    require(user, "export", "events", client)
+    events = export.raw_events(
+        database(),
+        given.get("start", ""),
+        given.get("end", ""),
+        request.path_params["format"],
+        time_zone=given.get("time_zone", get_settings().time_zone),
+        event_type=given.get("event_type"),
+        kind=kind_of(given.get("kind")),
+        client=client,
+        error_code=given.get("error_code"),
+        metadata=decide(user, "export", "metadata").allowed,
+    )
+    _record(user, "export.events", query=given | {"client": client, "format": events.file_format})
+    last = events.end - timedelta(microseconds=1)
+    prefix = "demo_" if database().demo else ""
+    name = f"{prefix}events_{events.start:%Y-%m-%d}_{last:%Y-%m-%d}.{events.file_format}"
+    return StreamingResponse(iter(events), media_type=events.media_type, headers=_headers(name))
+
+
+def refused(_: Request, error: Exception) -> Response:
+    """What these routes answer when something cannot be had, in a sentence."""
+    return PlainTextResponse(str(error), status_code=STATUS.get(type(error), 422))
+
+
+def as_file(result: Result, table: Table, file_format: str) -> bytes:
+    """A table of a result in one of FORMATS."""
+    if file_format == "json":
+        return as_json(result, table.name).encode()
+    if file_format == "xlsx":
+        return as_workbook({table.name: result[table.name]}, (table,))
+    return AS_FILE[file_format](result[table.name], table)
+
+
+def _visitor(request: Request) -> User:
+    """Who asks. Raises HTTPException (401)."""
+    user = sessions.user_of(database(), request.cookies.get(COOKIE), now())
+    if user is None:
+        raise HTTPException(401, "Sign in first.")
+    return user
+
+
+def _record(user: User, action: str, **details: Any) -> None:
+    audit.record(database(), audit.Actor(user.username, "page"), action, now(), **details)
+
+
+def _headers(name: str) -> dict[str, str]:
+    return {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
 
 
 def _file_name(result: Result, table: str, at: datetime) -> str:

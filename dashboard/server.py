@@ -18,7 +18,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from core.accounts import sessions, tickets
-from core.exceptions import DatabaseUnavailableError
+from core.exceptions import BadParameterError, DatabaseUnavailableError, NotAllowedError
 from core.settings import ROOT, get_settings
 from dashboard import exports
 from dashboard.headers import SecurityHeaders
@@ -89,5 +89,9 @@ app = st.App(
     ],
     middleware=[Middleware(SecurityHeaders)],
     lifespan=lifespan,
-    exception_handlers={DatabaseUnavailableError: unavailable},
+    exception_handlers={
+        DatabaseUnavailableError: unavailable,
+        BadParameterError: exports.refused,
+        NotAllowedError: exports.refused,
+    },
 )

@@ -5,7 +5,7 @@ import streamlit as st
 from core import export, reports
 from core.export.columns import COLUMNS
 from dashboard import auth, exports, filter_bar
-from dashboard.components import card, notes
+from dashboard.components import card, link_row, notes
 from dashboard.data import load
 from dashboard.filters import call
 from dashboard.places import now
@@ -64,5 +64,5 @@ with right, card("In a notebook", "the call that gives this very table", key="no
 
 with card("Raw events", "one row per client message, streamed; the range and filters above", key="raw", fill=False):
     start, end = filters.span(now())
-    st.html(exports.raw_links(start, end, filters))
+    link_row(exports.raw_links(start, end, filters))
     st.caption(f"Columns: {', '.join(column.name for column in COLUMNS)}. Formats: {', '.join(export.FORMATS)}.")

@@ -49,6 +49,7 @@ def relay_theme() -> alt.theme.ThemeConfig:
     return {
         "config": {
             "background": "transparent",
+            "aria": False,  # a page describes the chart as a whole; roles without a name for every mark help nobody
             "view": {"stroke": "transparent"},
             "axis": axis,
             "axisX": {"grid": False, "tickCount": 6, "labelOverlap": "greedy"},

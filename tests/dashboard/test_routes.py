@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 
 from core import audit, reports
 from core.accounts import sessions, tickets
-from core.exceptions import DatabaseUnavailableError
+from core.exceptions import BadParameterError, DatabaseUnavailableError, NotAllowedError
 from core.export.tables import as_csv
 from core.storage.database import Database
 from dashboard import exports, server
@@ -34,7 +34,11 @@ def http(people: Database) -> TestClient:
             Route(f"{BASE}/export/raw.{{format}}", exports.download_raw),
         ],
         middleware=[Middleware(SecurityHeaders)],
-        exception_handlers={DatabaseUnavailableError: server.unavailable},
+        exception_handlers={
+            DatabaseUnavailableError: server.unavailable,
+            BadParameterError: exports.refused,
+            NotAllowedError: exports.refused,
+        },
     )
     return TestClient(app, follow_redirects=False)
 

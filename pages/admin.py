@@ -1,0 +1,30 @@
+"""Admin: who may sign in, tokens for the API, what is kept how long, how the database is, and who did what."""
+
+import streamlit as st
+
+from dashboard import admin_audit, admin_system, admin_tokens, admin_users, auth
+from dashboard.components import page_header
+
+user = auth.require("admin")
+
+SECTIONS = {
+    "users": admin_users.show,
+    "tokens": admin_tokens.show,
+    "system": admin_system.show,
+    "audit": admin_audit.show,
+}
+
+head, tools = st.columns([1, 2], vertical_alignment="center", gap="small")
+with head:
+    page_header("Admin")
+with tools, st.container(key="tools", horizontal=True, horizontal_alignment="right"):
+    section = st.segmented_control(
+        "Section",
+        list(SECTIONS),
+        default="users",
+        required=True,
+        key="section",
+        bind="query-params",
+        label_visibility="collapsed",
+    )
+SECTIONS[section or "users"](user)
