@@ -53,8 +53,7 @@ def download(request: Request) -> Response:
     user = _visitor(request)
     table, _, file_format = request.path_params["file"].rpartition(".")
     report = REPORTS.get(request.path_params["report"])
-    declared = next((one for one in report.tables if one.name == table), None) if report else None
-    if report is None or declared is None or file_format not in FORMATS:
+    if report is None or file_format not in FORMATS:
         raise HTTPException(404, "There is no such download.")
     given = dict(request.query_params)
     at = _moment(given.pop("at", None))
@@ -63,6 +62,9 @@ def download(request: Request) -> Response:
     if resource != "report":
         arguments["client"] = limited_to(user, arguments.get("client"))
     require(user, "export", resource, arguments.get("client"))
+    declared = next((one for one in report.tables if one.name == table), None)
+    if declared is None:
+        raise HTTPException(404, "There is no such table.")
     query = {name: _text(value) for name, value in arguments.items() if value is not None}
     _record(user, "export.report", report=report.name, tables=[table], format=file_format, query=query)
     result = report(database(), now=at, **arguments)
