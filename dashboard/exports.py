@@ -55,13 +55,13 @@ def download(request: Request) -> Response:
     report = REPORTS.get(request.path_params["report"])
     if report is None or file_format not in FORMATS:
         raise HTTPException(404, "There is no such download.")
+    resource = resource_of(report.name)
+    require(user, "export", resource)
     given = dict(request.query_params)
     at = _moment(given.pop("at", None))
     arguments = {"time_zone": get_settings().time_zone} | read_arguments(report, given)
-    resource = resource_of(report.name)
     if resource != "report":
         arguments["client"] = limited_to(user, arguments.get("client"))
-    require(user, "export", resource, arguments.get("client"))
     declared = next((one for one in report.tables if one.name == table), None)
     if declared is None:
         raise HTTPException(404, "There is no such table.")
