@@ -18,7 +18,7 @@ from sqlite3 import Error as SpoolError
 import psycopg
 import structlog
 
-from core.exceptions import DatabaseUnavailableError, MigrationError
+from core.exceptions import RelayAnalyticsError
 from core.records import Batch
 from core.settings import Settings
 from core.spools import spool_directory
@@ -108,7 +108,7 @@ class Writer:
             try:
                 self._connected()
                 stored = self.step()
-            except (DatabaseUnavailableError, MigrationError, psycopg.Error, SpoolError, OSError) as error:
+            except (RelayAnalyticsError, psycopg.Error, SpoolError, OSError) as error:
                 if deadline is not None:
                     log.warning("Stopped before everything was stored; it waits in the spool", error=str(error))
                     break

@@ -93,6 +93,8 @@ async def test_a_spool_that_fills_its_disk_empties_by_itself(tmp_path: Path, rel
     assert not any(fate.startswith("dropped") for fate in fates(database))
 
 
+@pytest.mark.soak  # the server writes on into log files that it has already: how long depends on the machine
+@pytest.mark.timeout(300)
 async def test_a_full_disk_under_the_database_is_waited_out(tmp_path: Path, relay: str) -> None:
     with small_disk(tmp_path / "disk", "200m"):
         server = EmbeddedServer(tmp_path / "disk" / "postgres", port=free_port())
