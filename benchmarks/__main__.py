@@ -1,5 +1,5 @@
-"""All benchmarks, one after the other: the tap, ingest, imports, every report over one history of a relay and over
-ten times the events of the same clients and hours, the export, and the API."""
+"""All benchmarks, one after the other: the tap, the collector, ingest, imports, every report over one history of a
+relay and over ten times the events of the same clients and hours, the export, and the API."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def main() -> None:
         history = ["--events", str(given.events), "--data", str(given.data or Path(scratch))]
         dense = ["--events", str(given.events // 2), *history[2:]]
         parts: tuple[tuple[str, list[str]], ...] = (
-            ("tap", []), ("ingest", []), ("imports", []), ("reports", history), ("density", dense), ("export", history),
-            ("api", history),
+            ("tap", []), ("collector", []), ("ingest", []), ("imports", []), ("reports", history), ("density", dense),
+            ("export", history), ("api", history),
         )  # fmt: skip
         for name, arguments in parts:
             print(f"== {name}", flush=True)

@@ -129,23 +129,28 @@ def read_message(message: bytes | str) -> tuple[str, list[Record | Bad]]:
 def admit(records: Sequence[Record | Bad], door: Door, relay: str) -> Taken:
     """The events of a batch. `relay` is the name of the relay where a record has none."""
     taken = Taken()
+    unnamed = taken.events[relay]
     for place, record in enumerate(records, 1):
-        if isinstance(record, Bad):
-            taken.refuse(place, record.reason, record.sample)
-            continue
         try:
-            event, left_out = door.admit(record)
-            name = relay if record.relay is None else record.relay
-            if name not in taken.events and not storable(name, 200):
-                raise Refused("relay is no storable text")
+            if isinstance(record, Bad):
+                taken.refuse(place, record.reason, record.sample)
+            elif record.relay is None:
+                unnamed.append(door.admit(record))
+            else:
+                taken.events[_relay(record.relay)].append(door.admit(record))
         except Refused as refusal:
             taken.refuse(place, str(refusal))
-            continue
-        taken.events[name].append(event)
-        taken.taken += 1
-        if left_out:
-            taken.leave_out(left_out)
+    for names in door.left_out:
+        taken.leave_out(names)
+    taken.events = {name: events for name, events in taken.events.items() if events}
+    taken.taken = len(records) - taken.refused
     return taken
+
+
+def _relay(name: str) -> str:
+    if not storable(name, 200):
+        raise Refused("relay is no storable text")
+    return name
 
 
 def _read_one(text: bytes) -> Record | Bad:

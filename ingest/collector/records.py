@@ -71,19 +71,28 @@ class Door:
         self._name_address = name_address
         self._clients: dict[str, str] = {}
         self._apps: dict[str, str | None] = {}
+        self.left_out: list[list[str]] = []
+        """Of each record that came in without a part of its metadata: the names of that part."""
 
-    def admit(self, record: Record) -> tuple[Event, list[str]]:
-        """The event of a record, and the names of what of its metadata was left out. Raises Refused."""
-        outcome, code, reason = _answer(record)
-        facts, left_out = _facts(record, reason)
+    def admit(self, record: Record) -> Event:
+        """The event of a record. Raises Refused."""
+        outcome, code, reason = ("ok", None, None) if record.error_code is None else _answer(record)
         event_type = record.event_type
+        known_type = event_type in _TYPES
+        if record.metadata is None and reason is None and known_type:
+            facts: dict[str, Any] | None = None
+            left_out: list[str] | None = None
+        else:
+            facts, left_out = _facts(record, reason, known_type)
+        if record.outcome is not None:
+            outcome = record.outcome
         app = record.app
         if record.bytes_transferred is not None and record.bytes_transferred != record.bytes_in + record.bytes_out:
             raise Refused("bytes_transferred is not bytes_in + bytes_out")
         event = Event(
             self._time(record.timestamp),
             self._client(record),
-            event_type if event_type in _TYPES else "OTHER",
+            event_type if known_type else "OTHER",
             outcome,
             code,
             record.response_time_ms,
@@ -99,12 +108,14 @@ class Door:
             None if app is None else self._app(app),
             facts,
         )
-        return event, left_out
+        if left_out:
+            self.left_out.append(left_out)
+        return event
 
     def _time(self, instant: datetime | float | None) -> int:
         if instant is None:
             return self._arrival
-        at = round((instant if isinstance(instant, float) else instant.timestamp()) * 1e6)
+        at = int((instant if isinstance(instant, float) else instant.timestamp()) * 1e6 + 0.5)
         if not cleaning.EARLIEST <= at < cleaning.LATEST:
             raise Refused("timestamp is out of range: it is ISO 8601, or seconds since 1970")
         return at
@@ -120,7 +131,7 @@ class Door:
 
     def _named(self, given: str, address: bool) -> str:
         """An address is hashed, also one that was given as the client's id."""
-        if address or is_address(given):
+        if address or ((":" in given or "." in given) and is_address(given)):
             parsed = parse_address(given)
             if parsed is None:
                 raise Refused("client_address is no IP address")
@@ -136,31 +147,28 @@ class Door:
 
 
 def _answer(record: Record) -> tuple[str, str | None, str | None]:
-    """Outcome, error code, and the text that the code was made of, if it was."""
+    """The outcome that an error code means, the code, and the text that it was made of, if it was."""
     given = record.error_code
     if not given:
-        return record.outcome or "ok", None, None
+        return "ok", None, None
     reason = None
     if given in _CODES:
         code = given
     else:
         code, reason = reasons.error_code(given), reasons.sample(given)
     if code == reasons.DUPLICATE:
-        return record.outcome or "duplicate", None, reason
-    return record.outcome or _OUTCOMES.get(code, "rejected"), code, reason
+        return "duplicate", None, reason
+    return _OUTCOMES.get(code, "rejected"), code, reason
 
 
-def _facts(record: Record, reason: str | None) -> tuple[dict[str, Any] | None, list[str]]:
+def _facts(record: Record, reason: str | None, known_type: bool) -> tuple[dict[str, Any] | None, list[str]]:
     """The metadata that is stored, and the names of what is not."""
     given = record.metadata
-    foreign = record.event_type not in _TYPES
-    if not given and reason is None and not foreign:
-        return None, []
     facts, whole = allowed(given) if given else ({}, True)
     left_out = [] if whole or given is None else [name for name in given if name not in facts]
     if reason is not None:
         facts.setdefault("reason", reason)
-    if foreign:
+    if not known_type:
         facts["type"] = cleaning.printable(record.event_type)
     return facts or None, left_out
 

@@ -125,7 +125,7 @@ async def test_a_full_spool_sends_batches_away(
     running: Running, make_settings: MakeSettings, tokens_database: Database
 ) -> None:
     small = make_settings(database_url=tokens_database.dsn, spool_max_bytes=1024**2)
-    records = [{"client_id": "x" * 200, "app": "y" * 100}] * 1000
+    records = [{"client_id": f"{number:0200x}"} for number in range(1000)]
     async with running(small) as sender, sender.connect() as socket:
         answers = [await said(socket, message(f"b-{number}", *records)) for number in range(6)]
     assert "ack" in answers[0]
