@@ -15,17 +15,17 @@ from contextlib import closing
 from itertools import chain, islice
 from sqlite3 import Error as SpoolError
 
+import msgspec
 import psycopg
 import structlog
 
 from core.exceptions import RelayAnalyticsError
-from core.records import Batch
+from core.records import Batch, encode_batch
 from core.settings import Settings
 from core.spools import spool_directory
 from core.storage.ahead import ahead
 from core.storage.database import Database, open_database
 from core.storage.migrate import migrate
-from core.storage.payloads import encode_payload
 from core.storage.prepared import Prepared
 from core.storage.writer import BatchWriter
 from ingest import damage
@@ -177,14 +177,14 @@ class Writer:
             writer.refuse(waiting.batch, f"refused by the database: {str(error).splitlines()[0]}"[:200], kept_as)
 
     def _keep(self, batch: Batch) -> str:
-        """Writes a refused batch to a file, before its spool forgets it. Raises OSError."""
+        """Writes a refused batch to a file, as records, before its spool forgets it. Raises OSError."""
         directory = self._directory / "quarantine"
         directory.mkdir(mode=0o700, exist_ok=True)
         name = "".join(each if each.isalnum() else "-" for each in batch.source)
         path = directory / f"{name}-{batch.sequence}.batch"
         path.touch(mode=0o600)
         with path.open("wb") as file:
-            file.write(encode_payload(batch))
+            file.write(encode_batch(msgspec.structs.replace(batch, events=list(batch.events))))
             file.flush()
             os.fsync(file.fileno())
         return str(path)
