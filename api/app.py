@@ -21,6 +21,7 @@ from api.metrics import Metrics
 from api.middleware import RequestContext
 from api.routes import clients, exports, live, log, own, reports
 from api.routes.common import PROBLEMS
+from api.sharing import Shared
 from core.settings import Settings
 from core.storage.database import Database
 
@@ -67,6 +68,7 @@ def create_app(database: Database, settings: Settings) -> FastAPI:
     app.state.database = database
     app.state.settings = settings
     app.state.metrics = Metrics()
+    app.state.shared = Shared()
     app.state.rate_limit = RateLimit(settings.api_rate_limit)
     app.state.export_slots = Slots(settings.api_exports)
     app.state.export_threads = anyio.CapacityLimiter(settings.api_exports)

@@ -14,6 +14,7 @@ from api.answers import FILE_FORMATS, as_file, as_json
 from api.guard import Access, Guard
 from api.parameters import arguments_of
 from api.schemas import ProblemOut
+from api.sharing import Shared
 from core.export.tables import MEDIA_TYPES
 from core.permissions import Resource, resource_of
 from core.reports.declaration import Report, Result, Table
@@ -69,7 +70,9 @@ def run(request: Request, report: Report, access: Access, arguments: dict[str, A
     if any(parameter.name == "client" for parameter in report.parameters):
         client = access.limited_to(arguments.get("client"))
         arguments = arguments | ({} if client is None else {"client": client})
-    return report(request.app.state.database, now=now, **arguments)
+    key = (report.name, *sorted(arguments.items()))
+    shared: Shared = request.app.state.shared
+    return shared(key, lambda: report(request.app.state.database, now=now, **arguments))
 
 
 def answer(
