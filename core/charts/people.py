@@ -78,7 +78,8 @@ def retention(result: Result, height: int | None = None, dark: bool = False) -> 
         ],
     )
     bright = f"datum.share {'< 0.75' if dark else f'> {BRIGHT}'}"
-    text = base.mark_text(fontSize=10).encode(
+    known = base.transform_filter("isValid(datum.share)")  # a cohort of nobody has no share
+    text = known.mark_text(fontSize=10).encode(
         text=alt.Text("share:Q", format=".0%"),
         color=alt.condition(bright, alt.value("#FFFFFF"), alt.value("#1B1440")),
     )

@@ -136,4 +136,5 @@ bandwidth = Report(
     ),
     tables=(SUMMARY, TIMELINE, EVENT_TYPE_BYTES, PEAK_HOURS, PEAK_MINUTES, CLIENTS, comparing.COMPARISON),
     run=run,
+    charts={"bandwidth": "core.charts.transfer:bandwidth"},
 )

@@ -120,4 +120,5 @@ billing = Report(
     ),
     tables=(CLIENTS, TOTALS, ADJUSTMENTS, UNADJUSTED, PERIOD),
     run=run,
+    charts={"billing": "core.charts.leaders:billing"},
 )

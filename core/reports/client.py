@@ -197,4 +197,8 @@ client = Report(
     ),
     tables=tables.TABLES,
     run=run,
+    charts={
+        "response_times": "core.charts.history:response_times_of_client",
+        "active_hours": "core.charts.leaders:active_hours",
+    },
 )

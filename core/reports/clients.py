@@ -147,4 +147,5 @@ clients = Report(
     ),
     tables=(CLIENTS, SUMMARY),
     run=run,
+    charts={"clients": "core.charts.leaders:clients"},
 )

@@ -238,4 +238,5 @@ users = Report(
     ),
     tables=(SUMMARY, TIMELINE, COHORTS),
     run=run,
+    charts={"users": "core.charts.people:users", "retention": "core.charts.people:retention"},
 )

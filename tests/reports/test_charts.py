@@ -16,6 +16,7 @@ from core.records import Batch, Connection
 from core.reports.declaration import Report, Result
 from core.storage.database import Database
 from core.storage.writer import BatchWriter
+from core.tariffs import read_tariff
 from tests.reports import oracle
 from tests.support.traffic import messages, micro, refusal, samples
 
@@ -38,21 +39,37 @@ def rows_of(spec: dict[str, Any]) -> list[list[dict[str, Any]]]:
     return list(spec["datasets"].values())
 
 
+def ask(report: Report, database: Database, **arguments: Any) -> Result:
+    """With those of the arguments that it takes; the report of one client of a client there is."""
+    takes = {parameter.name for parameter in report.parameters}
+    chosen = {name: value for name, value in arguments.items() if name in takes}
+    return report(database, now=oracle.NOW, **chosen, **({"client": "address:1"} if report is reports.client else {}))
+
+
 @pytest.mark.parametrize(("report", "name"), CHARTS, ids=lambda value: getattr(value, "name", value))
 def test_each_chart_draws_a_long_range_within_its_points(report: Report, name: str, filled: Database) -> None:
-    spec = report(filled, now=oracle.NOW, **LONG).chart(name).to_dict()
+    spec = ask(report, filled, **LONG).chart(name).to_dict()
     for rows in rows_of(spec):
         points = Counter(row.get("series") for row in rows)
         assert max(points.values(), default=0) <= series.MOST_POINTS
     assert spec["width"] > 0
     assert spec["config"]["range"] == {"category": list(LIGHT)}
-    short = report(filled, now=oracle.NOW, start="2026-04-01", end="2026-04-10", granularity="day").chart(name)
+    short = ask(report, filled, start="2026-04-01", end="2026-04-10", granularity="day").chart(name)
     assert "title" not in short.to_dict()
 
 
-@pytest.mark.parametrize(("report", "name"), CHARTS, ids=lambda value: getattr(value, "name", value))
+@pytest.mark.parametrize(
+    ("report", "name"),
+    [(report, name) for report, name in CHARTS if report is not reports.client],
+    ids=lambda value: getattr(value, "name", value),
+)
 def test_each_chart_draws_an_empty_database(report: Report, name: str, database: Database) -> None:
-    assert report(database, now=oracle.NOW, start="2026-04-01", end="2026-04-10").chart(name).to_dict()
+    assert ask(report, database, start="2026-04-01", end="2026-04-10").chart(name).to_dict()
+
+
+@pytest.mark.parametrize(("report", "name"), CHARTS, ids=lambda value: getattr(value, "name", value))
+def test_each_chart_draws_a_range_without_anything(report: Report, name: str, filled: Database) -> None:
+    assert ask(report, filled, start="2026-02-01", end="2026-02-10").chart(name).to_dict()
 
 
 def test_buckets_drawn_as_one_keep_their_sum_and_the_chart_says_so(filled: Database) -> None:
@@ -101,3 +118,24 @@ def test_an_unknown_chart_is_refused_with_those_there_are(database: Database) ->
         result.chart("pie")
     with pytest.raises(BadParameterError, match="none"):
         reports.realtime(database, now=oracle.NOW).chart()
+
+
+def test_bills_are_drawn_in_units_of_the_currency_and_without_a_tariff_as_bytes(filled: Database) -> None:
+    def bars(tariff: str | None) -> list[dict[str, Any]]:
+        prices = None if tariff is None else read_tariff(tariff)
+        result = reports.billing(filled, now=oracle.NOW, month="2026-04", tariff=prices)
+        [rows] = rows_of(result.chart().to_dict())
+        return rows
+
+    assert [row["tip"] for row in bars('{"currency": "EUR", "monthly_fee": "1.50"}')] == ["1.50 EUR"] * len(bars(None))
+    assert sum(row["share"] for row in bars(None)) == pytest.approx(1)
+
+
+def test_clients_that_look_alike_when_short_have_bars_of_their_own(database: Database) -> None:
+    alike = [f"address:{'0' * 6}{middle}{'0' * 20}" for middle in "ab"]
+    with BatchWriter(database) as writer:
+        found = [one for client in alike for one in messages(oracle.NOW, 3, client=client)]
+        writer.write([Batch("test", 1, "relay.test", found, [], [], [])])
+    result = ask(reports.clients, database, start="2026-04-01", end="2026-04-10")
+    [rows] = rows_of(result.chart().to_dict())
+    assert [row["name"] for row in rows] == alike
