@@ -124,7 +124,13 @@ def measure_raw(database: Database, days: int) -> dict[str, float]:
 
 def sizes(database: Database, events: int) -> dict[str, float]:
     """Bytes per event of the raw rows and of each roll-up, indexes included."""
-    names = [rollup.name for rollup in ROLLUPS] + ["client_span", "active_day", "active_hour"]
+    names = [rollup.name for rollup in ROLLUPS] + [
+        "client_span",
+        "client_pack",
+        "latency_pack",
+        "active_day",
+        "active_hour",
+    ]
     found = {}
     with database.connect() as connection:
         row = connection.execute(
