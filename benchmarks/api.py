@@ -173,7 +173,8 @@ def main() -> None:
         if given.only != "export":
             with api(database) as (port, _):
                 calls = measure_calls(database, port, token, given.seconds, CALLERS)
-            about = {"events": size.events, "history_days": size.days, "clients": size.clients}
+            stored = int(database.read("SELECT count(*) AS n FROM traffic_events_raw")["n"].iloc[0])
+            about = {"events": stored, "history_days": size.days, "clients": size.clients}
             result |= about | {"callers": CALLERS, "days": DAYS, "calls": calls}
             save(file, result)
     table = Table("Endpoint", "report", "alone", "together p50", "p95 (ms)", "calls/s")
