@@ -1,4 +1,7 @@
-"""The proxies that are compared: the tap, nginx, and one of the `websockets` library. Each has one core to itself."""
+"""The proxies that are compared: nginx, the tap, the tap with reading off (`splice`), and one of `websockets`.
+
+Each has one core to itself.
+"""
 
 from __future__ import annotations
 
@@ -45,8 +48,9 @@ class Proxy(NamedTuple):
     process: psutil.Process
 
     def cpu_seconds(self) -> float:
-        times = self.process.cpu_times()
-        return times.user + times.system
+        """User and system time of all its threads, in nanoseconds' steps: psutil's hundredths are too coarse here."""
+        tasks = Path(f"/proc/{self.process.pid}/task").iterdir()
+        return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
 
     def memory(self) -> int:
         return int(self.process.memory_info().rss)
@@ -54,7 +58,7 @@ class Proxy(NamedTuple):
 
 def names() -> list[str]:
     """What can be compared on this machine."""
-    return [*(["nginx"] if Path(NGINX).exists() else []), "tap", "websockets"]
+    return [*(["nginx"] if Path(NGINX).exists() else []), "tap", "splice", "websockets"]
 
 
 @contextmanager
@@ -68,8 +72,9 @@ def running(name: str, relay: int, directory: Path, cpu: int) -> Iterator[Proxy]
         conf = directory / "nginx.conf"
         conf.write_text(NGINX_CONF.format(directory=directory, port=port, relay=relay))
         command = ["taskset", "-c", str(cpu), NGINX, "-c", str(conf), "-p", str(directory)]
-    elif name == "tap":
-        command = ["taskset", "-c", str(cpu), sys.executable, "-m", "ingest", "tap"]
+    elif name in {"tap", "splice"}:
+        module = ["ingest", "tap"] if name == "tap" else ["benchmarks.splice_alone"]
+        command = ["taskset", "-c", str(cpu), sys.executable, "-m", *module]
     else:
         command = [sys.executable, "-m", "benchmarks.websockets_proxy", str(port), str(relay), "--cpu", str(cpu)]
     process = subprocess.Popen(command, env=environment)

@@ -13,15 +13,17 @@ from msgspec import Struct
 
 
 class Head(NamedTuple):
-    """Verb and first argument of a relay's message. The argument is None when it is no string."""
+    """Verb and first argument of a relay's message. The argument is None when it is no string. Whatever begins with the
+    same bytes as `raw` has the same head, if there is an argument."""
 
     verb: str
     argument: str | None
+    raw: bytes
 
 
 _HEAD = re.compile(rb'\s*\[\s*"([A-Z][A-Z-]{1,15})"\s*(?:,\s*"((?:[^"\\]|\\.)*)")?', re.DOTALL)
 _decode_string = msgspec.json.Decoder(str).decode
-UNREADABLE = Head("", None)
+UNREADABLE = Head("", None, b"")
 
 
 def read_head(payload: bytes) -> Head:
@@ -31,12 +33,12 @@ def read_head(payload: bytes) -> Head:
         return UNREADABLE
     verb, argument = match.groups()
     if argument is None:
-        return Head(verb.decode(), None)
+        return Head(verb.decode(), None, match[0])
     try:
         text = _decode_string(b'"' + argument + b'"') if b"\\" in argument else argument.decode()
     except ValueError:
-        return Head(verb.decode(), None)
-    return Head(verb.decode(), text)
+        return Head(verb.decode(), None, match[0])
+    return Head(verb.decode(), text, match[0])
 
 
 class Answer(Struct, array_like=True, gc=False):

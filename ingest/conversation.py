@@ -82,7 +82,7 @@ class Conversation:
     def begin(self, compression: Compression | None, limit: int) -> None:
         """The relay accepted the upgrade: from here on both directions carry frames."""
         self.client_reader = FrameReader(self._client_message, limit)
-        self.relay_reader = FrameReader(self._relay_message, limit)
+        self.relay_reader = FrameReader(self.pairing.relay_message, limit, self.pairing.relay_events)
         if compression is not None:
             self.client_reader.inflater = Inflater(
                 compression.client_window_bits, compression.client_no_context_takeover, limit
@@ -185,9 +185,6 @@ class Conversation:
             at = self._newest + 1
         self._newest = at
         return at
-
-    def _relay_message(self, payload: bytes | None, size: int, wire: int, now: float) -> None:
-        self.pairing.relay_message(payload, size, wire, now)
 
     def _authenticated(self, pubkey: str, now: float) -> None:
         """What was carried so far belongs to the earlier name."""

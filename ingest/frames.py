@@ -16,8 +16,12 @@ NO_STATUS = 1005
 INFLATE_LIMIT = 16
 """A compressed message may inflate to this many times the largest message read before reading stops."""
 
-OnMessage = Callable[[bytes | None, int, int, float], None]
-"""`(payload, payload_size, wire, now)`: the payload is None when the message is larger than what is read."""
+OnMessage = Callable[[bytes | None, int, int, float], bytes | None]
+"""`(payload, payload_size, wire, now)`: the payload is None when the message is larger than what is read.
+
+What it returns, unless None, is how messages begin that need no handing over from now on: they are counted together."""
+OnAlike = Callable[[int, int, int, float], None]
+"""`(messages, payload_size, wire, now)` of messages that began so, one after the other."""
 
 
 class FrameError(ValueError):
@@ -58,6 +62,7 @@ class FrameReader:
     """
 
     __slots__ = (
+        "_alike",
         "_buffer",
         "_fragments",
         "_fragments_compressed",
@@ -66,6 +71,7 @@ class FrameReader:
         "_have",
         "_limit",
         "_need",
+        "_on_alike",
         "_on_message",
         "_parts",
         "_skip",
@@ -80,8 +86,10 @@ class FrameReader:
         "unread",
     )
 
-    def __init__(self, on_message: OnMessage, limit: int) -> None:
+    def __init__(self, on_message: OnMessage, limit: int, on_alike: OnAlike | None = None) -> None:
         self._on_message = on_message
+        self._on_alike = on_alike
+        self._alike: bytes | None = None
         self._limit = limit
         self._buffer = b""  # the beginning of a frame whose length is not known yet
         self._parts: list[bytes] | None = None  # pieces of a frame of known length: joined once, never concatenated
@@ -146,6 +154,10 @@ class FrameReader:
 
         start = 0
         while size - start >= 2:
+            if self._alike is not None and data.startswith(self._alike, start + 4) and self._fragments is None:
+                start = self._pass_alike(data, start, now)
+                if size - start < 2:
+                    break
             first = data[start]
             second = data[start + 1]
             length = second & 0x7F
@@ -187,12 +199,36 @@ class FrameReader:
                 if first == 0x81 and self._fragments is None:  # a whole text message: nearly all of Nostr
                     self.frames += 1
                     self.claimed += end - start
-                    self._on_message(payload, length, end - start, now)
+                    self._hand_over(payload, length, end - start, now)
                 else:
                     self._frame(first, payload, length, end - start, now)
             start = end
         if start < size:
             self._buffer = data[start:] if start else data
+
+    def _pass_alike(self, data: bytes, start: int, now: float) -> int:
+        """Counts whole text messages that begin as `_alike` says, and returns where they end.
+
+        Only unmasked frames of 126 to 65,535 bytes, as an event with its signature takes: all others are read as ever.
+        """
+        alike, on_alike = self._alike, self._on_alike
+        if alike is None or on_alike is None:  # pragma: no cover - set together
+            return start
+        least, most, size, begin = len(alike), self._limit, len(data), start
+        messages = 0
+        while data.startswith(alike, start + 4) and data[start] == 0x81 and data[start + 1] == 126:
+            length = (data[start + 2] << 8) | data[start + 3]
+            end = start + 4 + length
+            if end > size or not least <= length <= most:
+                break
+            messages += 1
+            start = end
+        if messages:
+            wire = start - begin
+            self.frames += messages
+            self.claimed += wire
+            on_alike(messages, wire - 4 * messages, wire, now)
+        return start
 
     def _frame(self, first: int, payload: bytes | None, length: int, wire: int, now: float) -> None:
         """One complete frame: `payload` is None when it is too large to read."""
@@ -239,7 +275,12 @@ class FrameReader:
             payload, size = self.inflater.inflate(payload)
             self.oversized += payload is None
         self.claimed += wire
-        self._on_message(payload, size, wire, now)
+        self._hand_over(payload, size, wire, now)
+
+    def _hand_over(self, payload: bytes | None, size: int, wire: int, now: float) -> None:
+        alike = self._on_message(payload, size, wire, now)
+        if alike is not None:
+            self._alike = alike
 
     def _control(self, opcode: int, payload: bytes | None, final: bool, wire: int) -> None:
         if not final or payload is None or len(payload) > 125:

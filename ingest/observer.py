@@ -1,7 +1,8 @@
 """Reads the copies of what passes through the tap: on the side, after forwarding, and never at its cost.
 
-Forwarding only appends to a queue here, which is drained once per turn of the event loop. Whatever goes wrong costs the
-reading of one connection, counted; no exception gets back to the traffic.
+Forwarding only appends to a queue here, which is read every few milliseconds: together, because the same code run for
+many messages costs half of what it costs for each one alone. Whatever goes wrong costs the reading of one connection,
+counted; no exception gets back to the traffic.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ log = structlog.get_logger()
 
 QUEUE_BYTES = 64 * 1024 * 1024
 """Copies that wait to be read; a connection that would exceed it is read no further."""
+READ_SECONDS = 0.002
+"""How long copies wait to be read together. Their instants are taken when they arrive."""
 SWEEP_SECONDS = 0.1
 SWEEP_SLICES = 10
 """A tenth of the connections is swept each time, so that no turn of the loop is long."""
@@ -134,7 +137,7 @@ class Observer:
             self._shed()
         if not self._scheduled:
             self._scheduled = True
-            asyncio.get_running_loop().call_soon(self._drain)
+            asyncio.get_running_loop().call_later(READ_SECONDS, self._drain)
 
     def close(self, conversation: Conversation) -> None:
         """The connection ended. What is queued of it is read first."""
@@ -159,9 +162,10 @@ class Observer:
         self._scheduled = False
         queue, self._queue = self._queue, []
         self._queued = 0
+        read = self._read
         for conversation, from_client, data, now in queue:
             try:
-                self._read(conversation, from_client, data, now)
+                read(conversation, from_client, data, now)
             except Exception:  # noqa: BLE001 - the edge: reading must never end forwarding
                 self._failed("Frames could not be read")
                 self._stop_reading(conversation, "error in reading")
@@ -170,16 +174,18 @@ class Observer:
         reader = conversation.client_reader if from_client else conversation.relay_reader
         if reader is None:
             return
-        frames, messages, oversized = reader.frames, conversation.pairing.messages, reader.oversized
-        failed_before = reader.failure is not None
-        reader.feed(data, now)
-        if reader.oversized != oversized:
-            self.counters.oversized += reader.oversized - oversized
+        failed_before, oversized = reader.failure, reader.oversized
         if from_client:
+            messages = conversation.pairing.messages
+            reader.feed(data, now)
             self.counters.messages += conversation.pairing.messages - messages
         else:
+            frames = reader.frames
+            reader.feed(data, now)
             self.counters.frames_out += reader.frames - frames
-        if reader.failure is not None and not failed_before:
+        if reader.oversized != oversized:
+            self.counters.oversized += reader.oversized - oversized
+        if reader.failure is not None and failed_before is None:
             self.counters.unreadable += 1
             log.debug("A connection is read no further", reason=reader.failure, from_client=from_client)
             if not from_client:

@@ -32,6 +32,8 @@ from ingest.shapes import read_filters, sub_pattern
 MAX_PENDING = 4096
 """Messages of one connection that wait for an answer; beyond it the oldest is given up."""
 MAX_IDENTITIES = 64
+LONGEST_HEAD = 512
+"""Bytes of an EVENT's head that are remembered to tell the next by; a longer subscription id is read each time."""
 SETTLE_SECONDS = 5.0
 """How long an EOSE is held back while it is open which REQ of the same id it answers."""
 
@@ -66,6 +68,7 @@ class Pairing:
     _subs: dict[str, Subscription] = field(default_factory=dict)  # REQ by subscription id, while answers are due
     _counts: dict[str, list[Request]] = field(default_factory=dict)
     _negs: dict[str, list[Request]] = field(default_factory=dict)
+    _sub: str = ""  # of the EVENTs that come together
     _withdrawn: int = 0  # of those waiting, how many the client cancelled
     _settling: dict[Subscription, float] = field(default_factory=dict)  # replies held back, by when they came
 
@@ -114,7 +117,11 @@ class Pairing:
 
     def _wait(self, request: Request, queues: dict[str, list[Request]]) -> None:
         self._make_room()
-        queues.setdefault(request.key, []).append(request)
+        queue = queues.get(request.key)
+        if queue is None:
+            queues[request.key] = [request]
+        else:
+            queue.append(request)
         self._waiting[request] = None
 
     def _make_room(self) -> None:
@@ -140,18 +147,27 @@ class Pairing:
 
     # What the relay sends
 
-    def relay_message(self, payload: bytes | None, size: int, wire: int, now: float) -> None:
-        """A message of the relay; the payload is None when it was too large to read."""
-        head = read_head(payload) if payload is not None else None
+    def relay_message(self, payload: bytes | None, size: int, wire: int, now: float) -> bytes | None:
+        """A message of the relay; the payload is None when it was too large to read.
+
+        Returns, for an EVENT, how others of its subscription begin: those may come as `relay_events`.
+        """
         taken = False
-        if head is not None and payload is not None:
+        if payload is None:
+            pass
+        elif payload.startswith(b'["OK"'):
+            taken = self._ok(payload, size, wire, now)
+        else:
+            head = read_head(payload)
             key = head.argument
             match head.verb:
+                case "EVENT" if key is not None:
+                    self._stored_or_other(key, 1, size, wire, now)
+                    if len(head.raw) <= LONGEST_HEAD:
+                        self._sub = key
+                        return head.raw
+                    return None
                 case "EVENT":
-                    subscription = self._subs.get(key) if key is not None else None
-                    if subscription is not None and subscription.expects_events:
-                        subscription.reply.add_event(size, wire, now)
-                        return
                     self.other.events += 1
                 case "OK":
                     taken = self._ok(payload, size, wire, now)
@@ -171,6 +187,20 @@ class Pairing:
                 case "NOTICE":
                     self.other.notices += 1
         if not taken:
+            self.other.wire += wire
+            self.other.payload += size
+        return None
+
+    def relay_events(self, number: int, size: int, wire: int, now: float) -> None:
+        """EVENTs that begin as `relay_message` returned last."""
+        self._stored_or_other(self._sub, number, size, wire, now)
+
+    def _stored_or_other(self, sub: str, number: int, size: int, wire: int, now: float) -> None:
+        subscription = self._subs.get(sub)
+        if subscription is not None and subscription.expects_events:
+            subscription.reply.add_events(number, size, wire, now)
+        else:
+            self.other.events += number
             self.other.wire += wire
             self.other.payload += size
 
@@ -306,14 +336,18 @@ class Pairing:
     def _finish(self, request: Request, reply: Reply) -> None:
         """Takes a request out of the queues and writes its row."""
         self._waiting.pop(request, None)
-        queues = {"COUNT": self._counts, "NEG-OPEN": self._negs, "NEG-MSG": self._negs}
-        queues_of = queues.get(request.event_type, self._events)
+        queues_of = self._queues_of(request.event_type)
         queue = queues_of.get(request.key)
         if queue is not None:
             queue.remove(request)
             if not queue:
                 del queues_of[request.key]
         self._row(request, reply)
+
+    def _queues_of(self, event_type: str) -> dict[str, list[Request]]:
+        if event_type == "COUNT":
+            return self._counts
+        return self._negs if event_type in ("NEG-OPEN", "NEG-MSG") else self._events
 
     def _row(self, request: Request, reply: Reply) -> None:
         if reply.reason:

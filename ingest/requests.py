@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec import Struct
 
-@dataclass(slots=True, eq=False)
-class Request:
+
+class Request(Struct, eq=False, gc=False):
     """A client message. `started` is monotonic seconds, `at` microseconds since the Unix epoch."""
 
     event_type: str
@@ -29,8 +30,7 @@ class Request:
         self.metadata[name] = value
 
 
-@dataclass(slots=True)
-class Reply:
+class Reply(Struct, gc=False):
     """What the relay sent to a request, and how it ended."""
 
     outcome: str = ""
@@ -42,9 +42,9 @@ class Reply:
     first_event: float | None = None
     answered: float | None = None
 
-    def add_event(self, size: int, wire: int, now: float) -> None:
-        """A stored event, before the EOSE."""
-        self.events += 1
+    def add_events(self, number: int, size: int, wire: int, now: float) -> None:
+        """Stored events, before the EOSE."""
+        self.events += number
         self.payload += size
         self.wire += wire
         if self.first_event is None:

@@ -44,18 +44,22 @@ class RelaySide(Side):
     def data_received(self, data: bytes) -> None:
         now = monotonic()  # before forwarding: the other side may have it while this process waits for its turn
         client = self.other
-        client.send(data)
-        self.received += len(data)
-        client.tap.observer.counters.bytes_out += len(data)
+        transport = client.transport
+        if transport is not None:
+            transport.write(data)
+        size = len(data)
+        self.received += size
+        observer = client.observer
+        observer.counters.bytes_out += size
         conversation = client.conversation
         if conversation is None:
             return
         if client.reading:
-            client.tap.observer.relay_bytes(conversation, data, now)
+            observer.relay_bytes(conversation, data, now)
         elif self._head is None:
-            conversation.count_relay(len(data))
+            conversation.count_relay(size)
         else:
-            self._read_head(conversation, self._head + data, len(data))
+            self._read_head(conversation, self._head + data, size)
 
     def _read_head(self, conversation: Conversation, data: bytes, size: int) -> None:
         end = data.find(END)
@@ -81,6 +85,7 @@ class ClientSide(Side):
 
     def __init__(self, tap: Tap) -> None:
         self.tap = tap
+        self.observer = tap.observer
         self.conversation: Conversation | None = None
         self.reading = False  # frames of both directions are read
         self.asked_upgrade = False
@@ -129,16 +134,17 @@ class ClientSide(Side):
         self.received += len(data)
         if self._body_left is not None:
             data = self._within_body(data)
-        self.tap.observer.counters.bytes_in += len(data)
+        observer = self.observer
+        observer.counters.bytes_in += len(data)
         if relay is None or relay.transport is None:
             self._request += data
         else:
-            relay.send(data)
+            relay.transport.write(data)
         conversation = self.conversation
         if conversation is None:
             return
         if self.reading:
-            self.tap.observer.client_bytes(conversation, data, now)
+            observer.client_bytes(conversation, data, now)
         elif self._early is not None and sum(map(len, self._early)) < MAX_EARLY:
             self._early.append(data)
         else:

@@ -91,8 +91,8 @@ async def test_a_message_without_end_is_forwarded_counted_once_and_not_kept(
         direct = await scripted.play([*OPEN, (side, data)])  # type: ignore[list-item]
         tapped = await scripted.play([*OPEN, (side, data)], tap.port)  # type: ignore[list-item]
         assert tapped == direct
-        counters = tap.observer.counters
-        assert (counters.oversized, counters.unreadable, counters.failures) == (1, 0, 0)
+    counters = tap.observer.counters
+    assert (counters.oversized, counters.unreadable, counters.failures) == (1, 0, 0)
 
 
 async def test_a_bomb_is_forwarded_and_costs_the_reading_of_its_connection_only(
@@ -104,7 +104,7 @@ async def test_a_bomb_is_forwarded_and_costs_the_reading_of_its_connection_only(
     async with running_tap(settings) as tap:
         transcript = await scripted.play([*COMPRESSED, ("client", bomb), ("client", after)], tap.port)
         assert transcript.relay.endswith(bomb + after)
-        assert (tap.observer.counters.unreadable, tap.observer.counters.failures) == (1, 0)
+    assert (tap.observer.counters.unreadable, tap.observer.counters.failures) == (1, 0)
     (connection,) = (each for batch in spooled(settings) for each in batch.connections)
     assert connection.bytes_in == len(transcript.relay)
 
