@@ -20,6 +20,7 @@ from tests.browser.conftest import Served, opened, shot, sign_in, state
 from tests.support import traffic
 
 PAGES = [Path(entry.file).stem for entry in ENTRIES if not entry.default]
+FRAMEWORK = [["[data-testid=stSidebarNav]"], ["[data-testid=stSidebarNavItems]"], ["svg.marks"]]
 QUERY = {"client": "?client=key:acme"}
 
 
@@ -72,6 +73,7 @@ def test_a_link_to_a_view_survives_signing_in_and_reloading(visitor: Page, weeks
 def test_filters_stay_from_page_to_page(ada: Page, weeks: Served) -> None:
     ada.goto(f"{weeks.url}traffic?range=30d&type=EVENT")
     expect(ada.get_by_role("button", name="Event type: EVENT")).to_be_visible()
+    settled(ada)
     ada.get_by_role("link", name="Errors").click()
     expect(ada.locator(".page-title")).to_have_text("Errors")
     expect(ada.get_by_role("button", name="Event type: EVENT")).to_be_visible()
@@ -166,7 +168,8 @@ def test_every_page_fits_in_both_themes(browser: Browser, weeks: Served, page: s
 def test_no_serious_obstacle_for_anyone(admin: Page, weeks: Served, page: str) -> None:
     admin.goto(f"{weeks.url}{page}{QUERY.get(page, '')}")
     settled(admin)
-    found = Axe().run(admin).response["violations"]
+    # Streamlit's own list of pages, and the marks within charts, which are described as a whole
+    found = Axe().run(admin, context={"exclude": FRAMEWORK}).response["violations"]
     serious = {
         each["id"]: [node["html"][:160] for node in each["nodes"]]
         for each in found
