@@ -7,7 +7,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 RUN := .venv/bin/
 PYTHON3 := $(firstword $(foreach p,python3.13 python3.12 python3.11 python3,$(shell $(p) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(p))))
 
-.PHONY: help setup setup-tests dev dev-analytics dev-analytics-api dev-dashboard check test soak bench demo-remove clean
+.PHONY: help setup setup-tests dev dev-analytics dev-analytics-api dev-dashboard check test shots soak bench demo-remove clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-20s %s\n", $$1, $$2}'
@@ -57,6 +57,9 @@ check: setup ## Lint, types, layers, unused dependencies
 
 test: setup setup-tests ## Run every test, on real parts
 	@$(RUN)python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+shots: setup setup-tests ## Screenshots of every page, light and dark, wide and narrow, into test-results/
+	@ALL_LOOKS=1 $(RUN)python -m pytest -n 2 --dist loadgroup tests/browser -k "fits or without_data"
 
 soak: setup setup-tests ## Kill and cut everything for longer than a test run should take (200 kills)
 	@$(RUN)python -m pytest -m soak tests/faults -s $(ARGS)

@@ -12,6 +12,7 @@ from core.exceptions import BadParameterError, DatabaseUnavailableError
 from core.permissions import limited_to, require, resource_of
 from core.reports import REPORTS
 from core.reports.declaration import Report, Result
+from core.tariffs import read_tariff
 from dashboard.components import empty_state
 from dashboard.filters import Filters
 from dashboard.places import database, now
@@ -84,7 +85,10 @@ def tick(instant: datetime) -> datetime:
 @st.cache_data(ttl=120, max_entries=256, show_spinner=False)
 def _read(scope: str, name: str, arguments: tuple[tuple[str, Any], ...], at: datetime) -> Result:
     """`scope` is part of the cache's key: nobody gets what another role may see."""
-    return REPORTS[name](database(), now=at, **dict(arguments))
+    given = dict(arguments)
+    if "tariff" in given:
+        given["tariff"] = read_tariff(given["tariff"])  # as text, so that it can be part of the key
+    return REPORTS[name](database(), now=at, **given)
 
 
 def _say_away(result: Result) -> None:

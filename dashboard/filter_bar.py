@@ -98,6 +98,8 @@ def _fields(offered: Sequence[str], compare: bool, buckets: bool) -> None:
     st.selectbox("Time zone", names, names.index(get_settings().time_zone), key="tz", bind="query-params")
     if compare:
         st.toggle("Compare with the period before", True, key="compare", bind="query-params")
+    keys = ", ".join(f"**{key}** {name}" for key, name in SHORTCUTS.items())
+    st.caption(f"Keys: {keys}" + (", **x** compare" if compare else ""))
 
 
 @cache

@@ -7,9 +7,8 @@ from core import formats, reports
 from core.charts import transfer
 from core.charts.theme import ORANGE, TEAL
 from core.reports.bandwidth import NO_MINUTES, NO_TARIFF
-from core.settings import get_settings
 from core.tariffs.currencies import amount
-from dashboard import auth, charts, exports, filter_bar, kpis
+from dashboard import auth, charts, exports, filter_bar, kpis, prices
 from dashboard.components import Fact, card, empty_state, legend, notes, strip
 from dashboard.data import load
 from dashboard.tables import table
@@ -17,11 +16,11 @@ from dashboard.tables import table
 user = auth.require("admin", "analyst", "business")
 
 filters = filter_bar.bar("Bandwidth", ("event_type", "client"))
-bandwidth = load(user, reports.bandwidth, filters)
+tariff = prices.tried()
+bandwidth = load(user, reports.bandwidth, filters, **({"tariff": tariff.source} if tariff else {}))
 notes(bandwidth, NO_TARIFF, NO_MINUTES)
 summary, timeline = bandwidth["summary"].iloc[0], bandwidth["timeline"]
 against = "vs before" if filters.compare else ""
-tariff = get_settings().tariff
 
 
 def money(value: int | None) -> str:
@@ -43,7 +42,9 @@ kpis.row(
             help="Wire bytes for each byte of the messages themselves; compression brings it below 1.",
         ),
         kpis.Number(
-            "Cost of transfer", money(summary["cost"]), help="By the setting TARIFF. Fees and messages: see Billing."
+            "Cost of transfer",
+            money(summary["cost"]),
+            help="By TARIFF, or the prices tried. Fees and messages: see Billing.",
         ),
     ],
 )

@@ -10,6 +10,8 @@ from streamlit.testing.v1 import AppTest
 from core import formats, reports
 from core.records import Event
 from core.storage.database import Database
+from core.tariffs import read_tariff
+from core.tariffs.currencies import amount
 from tests.dashboard.conftest import OpenApp
 from tests.dashboard.test_realtime_page import html, metrics
 from tests.support import traffic
@@ -120,6 +122,18 @@ def test_percentiles_and_silence_are_shown_apart(app: OpenApp, busy: Database) -
     expected = reports.response_times(busy, **range_of(30))["summary"].iloc[0]
     assert shown["P95"] == formats.milliseconds(expected["p95_ms"])
     assert shown["Unanswered"] == "0"
+
+
+def test_prices_can_be_tried_on_the_bandwidth_of_the_page(app: OpenApp, busy: Database) -> None:
+    query = {"range": "30d", "compare": "false"}
+    assert metrics(opened(app("analyst"), "bandwidth", **query))["Cost of transfer"] == formats.MISSING
+    tried = metrics(opened(app("analyst"), "bandwidth", **query, per_gb_out="100000", currency="USD"))
+    prices = read_tariff('{"currency": "USD", "per_gb_out": "100000"}')
+    expected = reports.bandwidth(busy, **range_of(30), tariff=prices)["summary"].iloc[0]
+    assert tried["Cost of transfer"] == amount(int(expected["cost"]), "USD")
+    assert int(expected["cost"]) > 0
+    wrong = opened(app("analyst"), "bandwidth", **query, per_gb_out="much")
+    assert any("left out" in warning.value for warning in wrong.warning)
 
 
 def test_an_administrator_closes_a_month_once(app: OpenApp, people: Database) -> None:
