@@ -37,6 +37,7 @@ from core.storage.rollups import ROLLUPS
 from core.storage.writer import BatchWriter
 from ingest.recorder import BATCH_RECORDS
 from ingest.upkeep import FOLD_SECONDS
+from ingest.writer import GROUP_EVENTS
 
 SIZES = (10_000, 50_000)
 EVENTS_PER_ROUND = 200_000
@@ -290,7 +291,7 @@ def measure(opened: Database, rounds: int, seconds: float) -> dict[str, Any]:
             found, sequence = commit_path(opened, writer, size, rounds, sequence, random)
             commit.append(found)
         costs = payload_costs(made(BATCH_RECORDS, sequence, random))
-        lasting = sustained(opened, writer, 20_000, seconds, sequence, random)
+        lasting = sustained(opened, writer, GROUP_EVENTS, seconds, sequence, random)
         result = {"payloads": costs, "commit_path": commit, "sustained": lasting}
         rows = newest(connection)
         result["bytes_per_event"] = {

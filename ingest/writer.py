@@ -36,7 +36,7 @@ from ingest.upkeep import Upkeep
 log = structlog.get_logger()
 
 POLL_SECONDS = 0.05
-GROUP_EVENTS = 20_000
+GROUP_EVENTS = 50_000
 GROUP_BATCHES = 200
 """How much goes into one transaction: what it costs beside its rows no longer counts, and its memory stays small."""
 GROUPS_AT_ONCE = 25

@@ -90,13 +90,14 @@ def late_days_sql(source: str) -> str:
     """Statement that adds rows of `source` (a client_delta) to the days that were built, for the fold."""
     added = ", ".join(f"{measure} = client_day.{measure} + excluded.{measure}" for measure in MESSAGES)
     keys = f"client_no, {DAY.sql('bucket')}, relay_id, event_type_id"
+    concatenated = ", ".join(f"concatenated({column})" for column in client_bins.COLUMNS.split(", "))
     return f"""
-            INSERT INTO client_day ({DAY_KEYS}, {MEASURES}, last_at, bins)
-            SELECT {keys}, {SUMS}, max(last_at), concatenated(bins)
+            INSERT INTO client_day ({DAY_KEYS}, {MEASURES}, last_at, {client_bins.COLUMNS})
+            SELECT {keys}, {SUMS}, max(last_at), {concatenated}
             FROM {source} WHERE {DAY.sql("bucket")} < {MARK_SQL} GROUP BY {keys} ORDER BY {keys}
             ON CONFLICT ({DAY_KEYS}) DO UPDATE SET {added},
-                last_at = greatest(client_day.last_at, excluded.last_at), bins = client_day.bins || excluded.bins
-            RETURNING {DAY_KEYS}, cardinality(bins) AS size"""
+                last_at = greatest(client_day.last_at, excluded.last_at), {client_bins.appended_sql("client_day")}
+            RETURNING {DAY_KEYS}, {client_bins.SIZE} AS size"""
 
 
 def late_blocks_sql(source: str, length: int) -> str:

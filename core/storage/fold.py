@@ -102,7 +102,7 @@ def fold_sql(delta: Delta) -> str:
     gone = f"DELETE FROM {delta.table} RETURNING *"
     moved = f"moved AS ({gone})"
     if delta is CLIENTS:
-        moved = f"moved AS (SELECT * FROM {client_deltas.MERGED})"
+        moved = f"moved AS ({client_deltas.MERGED_SQL})"
     elif delta.packed:
         moved = f"gone AS ({gone}), moved AS ({unpacked_sql(delta, 'gone')})"
     return f"""
@@ -124,15 +124,17 @@ def _insert_sql(rollup: Rollup) -> str:
     added = ", ".join(f"{measure} = {name}.{measure} + excluded.{measure}" for measure in rollup.measures)
     # by time, so that a fold of many hours leaves them in places of their own, where a BRIN index finds them
     order = ", ".join(str(number) for number in range(1, len(rollup.key_columns) + 1))
-    returned = ""
     if rollup.sketch:
-        columns += ", last_at, bins"
-        sums += ", max(last_at), concatenated(bins)"
-        added += f", last_at = greatest({name}.last_at, excluded.last_at), bins = {name}.bins || excluded.bins"
-        returned = f"RETURNING {key}, cardinality(bins) AS size"
+        # what `client_deltas` took is summed by these keys
+        sums, grouped = f"{', '.join(rollup.measures)}, last_at, {client_bins.COLUMNS}", ""
+        columns += f", last_at, {client_bins.COLUMNS}"
+        added += f", last_at = greatest({name}.last_at, excluded.last_at), {client_bins.appended_sql(name)}"
+        returned = f"RETURNING {key}, {client_bins.SIZE} AS size"
+    else:
+        grouped, returned = f"GROUP BY {keys}", ""
     return f"""
             INSERT INTO {name} ({columns})
-            SELECT {keys}, {sums} FROM moved GROUP BY {keys} ORDER BY {order}
+            SELECT {keys}, {sums} FROM moved {grouped} ORDER BY {order}
             ON CONFLICT ({key}) DO UPDATE SET {added} {returned}"""
 
 

@@ -142,6 +142,7 @@ CREATE TABLE quarantine (                          -- what could not be stored a
 -- belong to no client message (n = 0). rt_sum is in milliseconds, each addend a multiple of 1/1024 ms, so that sums are
 -- exact and do not depend on the order of addition.
 CREATE AGGREGATE concatenated (smallint[]) (SFUNC = array_cat, STYPE = smallint[]);
+CREATE AGGREGATE concatenated (integer[]) (SFUNC = array_cat, STYPE = integer[]);
 
 CREATE TABLE traffic_second (
     bucket timestamptz NOT NULL,

@@ -6,13 +6,15 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pandas as pd
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.records import Delivery, Event
-from core.storage import active_clients, client_bins, connection_hours, partitions
+from core.storage import active_clients, client_bins, client_deltas, connection_hours, partitions
 from core.storage.database import Database
 from core.storage.fold import fold
+from core.storage.latency_bins import GAMMA
 from core.storage.rollups import DELTAS, ROLLUPS, total_sql
 from core.storage.verify import verify
 from core.storage.writer import BatchWriter
@@ -147,32 +149,69 @@ def test_first_and_last_seen_follow_late_rows(database: Database) -> None:
     assert totals(database)["seen"] == [("alice", NOON - 2 * DAY, NOON + DAY)]
 
 
-def test_the_bins_of_busy_clients_are_packed(any_database: Database) -> None:
-    def arrays(table: str) -> list[tuple[Any, ...]]:
-        with any_database.borrow() as connection:
-            return connection.execute(
-                f"SELECT cardinality(bins), cardinality(packed_bins), packed_counts FROM {table}"
-            ).fetchall()
+def arrays(database: Database, table: str) -> list[tuple[Any, ...]]:
+    """How many bins each row holds as they are and packed, and their counts."""
+    with database.borrow() as connection:
+        return connection.execute(
+            f"SELECT cardinality(bins), cardinality(packed_bins), packed_counts FROM {table}"
+        ).fetchall()
 
+
+def test_the_bins_of_busy_clients_are_packed(any_database: Database) -> None:
     many = [event(NOON, response_time_ms=7)] * (client_bins.PACK_ABOVE // 2)
     write(any_database, *many)
     fold(any_database, NOON)
-    assert arrays("client_hour") == [(len(many), None, None)]
+    assert arrays(any_database, "client_hour") == [(len(many), None, None)]
     write(any_database, *many, event(NOON, response_time_ms=900), sequence=2)
     fold(any_database, NOON)
-    assert arrays("client_hour") == [(None, 2, [2 * len(many), 1])]
+    assert arrays(any_database, "client_hour") == [(None, 2, [2 * len(many), 1])]
     write(any_database, event(NOON, response_time_ms=900), sequence=3)
     assert verify(any_database) == []
     fold(any_database, NOON + DAY)
-    assert arrays("client_hour") == [(1, 2, [2 * len(many), 1])]
-    assert arrays("client_day") == [(None, 2, [2 * len(many), 2])]
-    write(any_database, *many, *many, event(NOON, response_time_ms=900), sequence=4)
+    assert arrays(any_database, "client_hour") == [(1, 2, [2 * len(many), 1])]
+    assert arrays(any_database, "client_day") == [(None, 2, [2 * len(many), 2])]
+    write(any_database, *many, event(NOON, response_time_ms=900), sequence=4)
     fold(any_database, NOON + DAY)
-    assert arrays("client_day") == arrays("client_hour") == [(None, 2, [4 * len(many), 3])]
+    write(any_database, *many, sequence=5)
+    fold(any_database, NOON + DAY)
+    assert arrays(any_database, "client_hour") == [(None, 2, [4 * len(many), 3])]
+    assert arrays(any_database, "client_day") == [(None, 2, [4 * len(many), 3])]
     assert verify(any_database) == []
     with any_database.borrow() as connection:
         connection.execute("UPDATE client_day SET packed_counts[1] = 0")
     assert {difference.rollup for difference in verify(any_database)} == {"client_day_latency"}
+
+
+def test_what_one_fold_brings_of_a_busy_client_is_appended_packed(any_database: Database) -> None:
+    distinct = client_bins.PACK_ABOVE // 2 + 1
+    several = [event(NOON, response_time_ms=GAMMA ** (number + 0.5)) for number in range(distinct)] * 2
+    quiet = event(NOON, "bob", response_time_ms=7)
+    write(any_database, *several, quiet, event(NOON - timedelta(hours=1), response_time_ms=7))
+    fold(any_database, NOON)
+    assert sorted(arrays(any_database, "client_hour"), key=str) == [
+        (1, None, None), (1, None, None), (None, distinct, [2] * distinct)
+    ]  # fmt: skip
+    assert verify(any_database) == []
+    for sequence in range(2, 5):
+        write(any_database, *several, sequence=sequence)
+        fold(any_database, NOON)
+        lengths = [packed for _, packed, _ in arrays(any_database, "client_hour") if packed]
+        assert lengths == [distinct if sequence == 4 else sequence * distinct], "packed anew when it has grown long"
+        assert verify(any_database) == []
+    fold(any_database, NOON + DAY)
+    write(any_database, *several, event(NOON - timedelta(hours=1), response_time_ms=7), sequence=5)
+    fold(any_database, NOON + DAY)
+    assert verify(any_database) == [], "of late rows, to the hour and to the day"
+
+
+def test_what_has_waited_long_is_folded_in_parts(any_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_deltas, "AT_ONCE", 50)
+    for sequence in range(1, 8):
+        events = [event(NOON, f"client {client}", response_time_ms=7) for client in range(5 * sequence)]
+        write(any_database, *events, sequence=sequence)
+    assert fold(any_database, NOON).moved["client_delta"] == 140
+    assert deltas(any_database) == 0
+    assert verify(any_database) == []
 
 
 def test_bits_count_the_distinct_clients_that_are_merged(any_database: Database) -> None:
