@@ -62,7 +62,16 @@ _decode_answer = msgspec.json.Decoder(Answer).decode
 _decode_refusal = msgspec.json.Decoder(Refusal).decode
 
 
+_OK, _ACCEPTED = b'["OK","', b'",true,""]'
+_ACCEPTED_BYTES = len(_OK) + 64 + len(_ACCEPTED)
+
+
 def read_answer(payload: bytes) -> Answer | None:
+    # As nearly all are written: told at a third of the cost of a parser.
+    if len(payload) == _ACCEPTED_BYTES and payload.startswith(_OK) and payload.endswith(_ACCEPTED):
+        id_ = payload[len(_OK) : -len(_ACCEPTED)]
+        if id_.isalnum():
+            return Answer("OK", id_.decode(), True)
     try:
         return _decode_answer(payload)
     except (ValueError, RecursionError):

@@ -177,14 +177,12 @@ class Conversation:
         other.events = other.payload = other.notices = 0
 
     def _client_message(self, payload: bytes | None, size: int, wire: int, now: float) -> None:
-        self.pairing.client_message(payload, size, wire, now, self._in_order(self._clock.at(now)))
-
-    def _in_order(self, at: int) -> int:
-        """Messages of one read arrive at one instant; a microsecond apart they keep their order in the database."""
+        at = self._clock.at(now)
+        # Messages of one read arrive at one instant; a microsecond apart they keep their order in the database.
         if 0 <= self._newest - at < SAME_READ:
             at = self._newest + 1
         self._newest = at
-        return at
+        self.pairing.client_message(payload, size, wire, now, at)
 
     def _authenticated(self, pubkey: str, now: float) -> None:
         """What was carried so far belongs to the earlier name."""

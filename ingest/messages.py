@@ -26,7 +26,11 @@ class NostrEvent(Struct, gc=False):
     @property
     def id_bytes(self) -> bytes | None:
         """The 32 bytes of the id; None when it is not one."""
-        return bytes.fromhex(self.id) if HEX_64.fullmatch(self.id) else None
+        try:
+            read = bytes.fromhex(self.id)
+        except ValueError:
+            return None
+        return read if len(read) == 32 and read.hex() == self.id else None
 
 
 class EventMessage(Struct, array_like=True, tag="EVENT", gc=False):

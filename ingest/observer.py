@@ -122,15 +122,8 @@ class Observer:
         counters.opened += 1
         counters.peak = max(counters.peak, counters.active)
 
-    def client_bytes(self, conversation: Conversation, data: bytes, now: float) -> None:
-        """What the client sent on a WebSocket, already forwarded; `now` is when it arrived, before it was forwarded."""
-        self._put(conversation, True, data, now)
-
-    def relay_bytes(self, conversation: Conversation, data: bytes, now: float) -> None:
-        """What the relay sent on a WebSocket, already forwarded; `now` is when it arrived, before it was forwarded."""
-        self._put(conversation, False, data, now)
-
-    def _put(self, conversation: Conversation, from_client: bool, data: bytes, now: float) -> None:
+    def read_later(self, conversation: Conversation, from_client: bool, data: bytes, now: float) -> None:
+        """What one side sent on a WebSocket, already forwarded; `now` is when it arrived, before it was forwarded."""
         self._queue.append((conversation, from_client, data, now))
         self._queued += len(data)
         if self._queued > QUEUE_BYTES:

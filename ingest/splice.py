@@ -55,7 +55,7 @@ class RelaySide(Side):
         if conversation is None:
             return
         if client.reading:
-            observer.relay_bytes(conversation, data, now)
+            observer.read_later(conversation, False, data, now)
         elif self._head is None:
             conversation.count_relay(size)
         else:
@@ -74,7 +74,7 @@ class RelaySide(Side):
             conversation.count_relay(size - len(frames))
             self.other.upgraded(conversation, data[:end])
             if frames:
-                self.other.tap.observer.relay_bytes(conversation, frames, monotonic())
+                self.other.tap.observer.read_later(conversation, False, frames, monotonic())
         else:
             conversation.count_relay(size)
             self.other.not_upgraded(conversation)
@@ -144,7 +144,7 @@ class ClientSide(Side):
         if conversation is None:
             return
         if self.reading:
-            observer.client_bytes(conversation, data, now)
+            observer.read_later(conversation, True, data, now)
         elif self._early is not None and sum(map(len, self._early)) < MAX_EARLY:
             self._early.append(data)
         else:
@@ -266,7 +266,7 @@ class ClientSide(Side):
         early, self._early = self._early or [], None
         for data in early:
             if self.reading:
-                observer.client_bytes(conversation, data, monotonic())
+                observer.read_later(conversation, True, data, monotonic())
             else:
                 conversation.count_client(len(data))
 

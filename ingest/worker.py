@@ -6,6 +6,7 @@ import asyncio
 import gc
 import resource
 import signal
+import sys
 
 import structlog
 import uvloop
@@ -20,6 +21,8 @@ from ingest.vitals import Vitals
 log = structlog.get_logger()
 
 REPORT_SECONDS = 60.0
+SWITCH_SECONDS = 0.0005
+"""How long the thread that writes the spool may keep traffic waiting; Python's own 5 ms are its whole latency."""
 
 
 def run_tap(settings: Settings, worker: int, pulse: int | None = None) -> None:
@@ -37,6 +40,7 @@ async def _serve(settings: Settings, worker: int, pulse: Pulse | None) -> None:
     tap = Tap(settings, worker)
     await tap.start()
     gc.freeze()  # what lives as long as the process needs no looking at
+    sys.setswitchinterval(SWITCH_SECONDS)
     vitals = Vitals(lambda: tap_report(tap), f"tap-{worker}", pulse)
     health = application(vitals.exposition, lambda: vitals.health(stopping=stop.is_set()))
     with serving(settings.metrics_host, settings.metrics_port if pulse is None else 0, health):
