@@ -60,8 +60,15 @@ class Period:
 
     def before(self, instant: datetime) -> datetime:
         """The same time on the clock, as long before `instant` as `previous` is before this period."""
-        days = max((self.end.astimezone(self.zone).replace(tzinfo=None) - _wall(self.start, self.zone)).days, 1)
+        days = max(self._days(), 1)
         return _shifted(instant, timedelta(days=-(-days // 7) * 7), self.zone)
+
+    def _days(self) -> int:
+        """Days by the calendar, a begun one as one: where clocks jump at midnight, a day begins at 01:00."""
+        first, last = _wall(self.start, self.zone), _wall(self.end, self.zone)
+        if all(day_start(edge.date(), self.zone) == at for edge, at in ((first, self.start), (last, self.end))):
+            return (last.date() - first.date()).days
+        return -((first - last) // timedelta(days=1))
 
     def until(self, now: datetime) -> Period:
         """The part that has elapsed at `now`, at least one microsecond of it."""

@@ -33,7 +33,7 @@ def bar(title: str, offered: Sequence[str], *, compare: bool = True, buckets: bo
 
     What cannot be used is said above the page, and left out.
     """
-    _carry()
+    _carry(title)
     head, tools = st.columns([1, 2.4], vertical_alignment="center", gap="small")
     with head:
         page_header(title, badges)
@@ -51,7 +51,7 @@ def bar(title: str, offered: Sequence[str], *, compare: bool = True, buckets: bo
             _fields(offered, compare, buckets)
         sharing = st.container(width="content")
     _custom_range(st.session_state["range"] == CUSTOM)
-    _remember()
+    _remember(title)
     filters = _current(offered)
     _chips(filters)
     _shortcuts(compare)
@@ -61,18 +61,19 @@ def bar(title: str, offered: Sequence[str], *, compare: bool = True, buckets: bo
     return filters
 
 
-def _carry() -> None:
+def _carry(title: str) -> None:
     """Take the state along from the page before. Streamlit does by itself, but not when a visitor leaves a page before
-    its script has ended."""
+    the browser has its address."""
     state = st.session_state
-    for key, value in state.get(_STATE, {}).items():
-        if key not in state and key not in st.query_params:
-            state[key] = value
+    before, kept = state.get(_STATE, (title, {}))
+    if before != title:
+        state.update({key: value for key, value in kept.items() if key not in st.query_params})
 
 
-def _remember() -> None:
+def _remember(title: str) -> None:
     state = st.session_state
-    state[_STATE] = state.get(_STATE, {}) | {key: state[key] for key in KEYS.values() if key in state}
+    _, kept = state.get(_STATE, (title, {}))
+    state[_STATE] = title, kept | {key: state[key] for key in KEYS.values() if key in state}
 
 
 def zone() -> str:

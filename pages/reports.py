@@ -59,7 +59,7 @@ with left, card("Columns", "what they mean", key="columns"):
         },
     )
 with right, card("In a notebook", "the call that gives this very table", key="notebook"):
-    st.code(call(report, arguments, chosen), language="python", wrap_lines=True)
+    st.code(call(report, arguments, chosen), language=None, wrap_lines=True)
     st.caption("With the settings of this installation; docs/analysts.md has more.")
 
 with card("Raw events", "one row per client message, streamed; the range and filters above", key="raw", fill=False):

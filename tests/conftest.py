@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
+import structlog
 
 from core.storage.database import Database
 from tests.support import servers
@@ -14,6 +15,14 @@ TIMESCALE_URL = os.environ.get("TEST_TIMESCALE_URL")
 """`postgresql://user:password@host:port/postgres` of a TimescaleDB server; databases are made in it."""
 
 needs_timescale = pytest.mark.skipif(TIMESCALE_URL is None, reason="TEST_TIMESCALE_URL names no TimescaleDB server")
+
+
+@pytest.fixture(autouse=True)
+def own_logs() -> Iterator[None]:
+    """What a test configures of the logs ends with it: the stream it names is closed by then."""
+    yield
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
 
 
 @pytest.fixture(scope="session")

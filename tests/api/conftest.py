@@ -17,7 +17,7 @@ from tests.api.served import Served, serve
 from tests.support import servers
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(autouse=True)
 def logs() -> None:
     """Log lines as the process writes them."""
     configure_logs("info", "api")
