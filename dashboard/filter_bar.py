@@ -33,7 +33,7 @@ def bar(title: str, offered: Sequence[str], *, compare: bool = True, buckets: bo
 
     What cannot be used is said above the page, and left out.
     """
-    _carry(title)
+    _carry(title, offered)
     head, tools = st.columns([1, 2.4], vertical_alignment="center", gap="small")
     with head:
         page_header(title, badges)
@@ -61,13 +61,18 @@ def bar(title: str, offered: Sequence[str], *, compare: bool = True, buckets: bo
     return filters
 
 
-def _carry(title: str) -> None:
+def _carry(title: str, offered: Sequence[str]) -> None:
     """Take the state along from the page before. Streamlit does by itself, but not when a visitor leaves a page before
-    the browser has its address."""
-    state = st.session_state
-    before, kept = state.get(_STATE, (title, {}))
-    if before != title:
-        state.update({key: value for key, value in kept.items() if key not in st.query_params})
+    the browser has its address; then both are set here, before any widget is bound."""
+    before, kept = st.session_state.get(_STATE, (title, {}))
+    if before == title:
+        return
+    usual = {"range": DEFAULT_RANGE, "by": "auto", "compare": True, "tz": get_settings().time_zone}
+    known = {KEYS[name] for name in (*offered, *KEYS.keys() - FILTERS.keys())}
+    for key, value in kept.items():
+        if key in known and key not in st.query_params and value not in (None, "", usual.get(key)):
+            st.query_params[key] = str(value).lower() if isinstance(value, bool) else str(value)
+            st.session_state[key] = value
 
 
 def _remember(title: str) -> None:

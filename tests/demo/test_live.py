@@ -55,7 +55,7 @@ class Listener:
     async def until_verbs(self, wanted: set[str]) -> None:
         """Until messages of all these verbs were among them: some are rare too."""
         async with asyncio.timeout(60):
-            while not all(any(text.startswith(f'["{verb}"') for text in self.messages) for verb in wanted):
+            while not wanted <= {text[2:].partition('"')[0] for text in self.messages}:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
 
 
