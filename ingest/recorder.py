@@ -215,7 +215,10 @@ class Recorder:
         if self._unwritten is not None:
             await self._write()
         if self._unwritten is None:
+            dropped = self.dropped
             await self._write(last=True)
+            if self.dropped > dropped:  # its records did not fit: what was dropped is told all the same
+                await self._write(last=True)
         if self._held:
             log.error("Records could not be kept and are lost", records=self._held)
         await asyncio.get_running_loop().run_in_executor(self._thread, self._keep.close)

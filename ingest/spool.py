@@ -94,7 +94,7 @@ class Spool:
         with self.transaction():
             if not self.in_place():
                 raise SpoolReplacedError
-            if self.size() + len(payload) > self._max_bytes:
+            if records and self.size() + len(payload) > self._max_bytes:  # counts alone are small, and must not be lost
                 raise SpoolFullError
             cursor = self._db.execute(
                 "INSERT INTO waiting (made_at, records, source, sequence, checksum, payload) VALUES (?, ?, ?, ?, ?, ?)",

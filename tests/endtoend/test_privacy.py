@@ -117,7 +117,7 @@ async def test_no_address_and_no_content_is_kept(forward: str, database: Databas
         rows = await stack.rows(connections=5)
         found["the logs"] = stack.logs()
     found |= files(tmp_path) | {"the database": database_bytes(database)}
-    assert any(".spool-wal" in name and data for name, data in found.items())
+    assert any(".spool" in name and data for name, data in found.items())
     assert {row["outcome"] for row in rows if row["event_type"] == "EVENT"} == {"rejected"}
     assert {(row["metadata"] or {}).get("reason") for row in rows if row["event_type"] == "EVENT"} == {
         "blocked: [address] may not write"

@@ -121,6 +121,11 @@ async def test_what_a_full_spool_does_not_take_is_counted(path: Path) -> None:
     records.event(event("a"))
     await records.stop()
     assert records.dropped == 1
+    with Spool(path, ROOM) as spool:
+        (told,) = batches(spool)
+    assert not told.events
+    assert told.counts is not None
+    assert told.counts.dropped["spool"]["event"] == 1
 
 
 @pytest.fixture
