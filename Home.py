@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.exceptions import DatabaseUnavailableError
-from dashboard import auth, login, nav, theme
+from dashboard import auth, data, login, nav, theme
 
 st.set_page_config(page_title="Relay Analytics", page_icon=theme.FAVICON, layout="wide", initial_sidebar_state="auto")
 theme.apply()
@@ -26,4 +26,5 @@ auth.watch(user)
 theme.demo_notice()
 auth.account_menu(user)
 auth.mark_routed()
+data.begin()
 page.run()

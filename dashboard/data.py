@@ -21,7 +21,13 @@ TICK = timedelta(seconds=20)
 """A page that is looked at again within it shows the same reading."""
 RETRY = 3.0
 _KEPT = "_last_results"
+_SAID_AWAY = "_said_that_the_database_is_away"
 _MOST_KEPT = 24
+
+
+def begin() -> None:
+    """Called by Home.py in every run, before its page: what a run says once, the next one may say again."""
+    st.session_state.pop(_SAID_AWAY, None)
 
 
 def load(user: User, report: Report, filters: Filters, **more: Any) -> Result:
@@ -93,9 +99,9 @@ def _read(scope: str, name: str, arguments: tuple[tuple[str, Any], ...], at: dat
 
 def _say_away(result: Result) -> None:
     """Once per run: how old the numbers are, and a look every few seconds whether the database is back."""
-    if st.session_state.get("_said_away") == (mark := id(st.session_state.get("_run"))):
+    if st.session_state.get(_SAID_AWAY):
         return
-    st.session_state["_said_away"] = mark
+    st.session_state[_SAID_AWAY] = True
     st.warning(
         f"The database does not answer. These are the numbers of {result.meta.generated_at:%H:%M:%S} UTC; "
         "the page goes on by itself. Traffic is still forwarded and kept on disk.",
