@@ -128,6 +128,10 @@ def _taken(delta: Delta, facts: Facts) -> NDArray[np.int64] | None:
         return np.flatnonzero(facts["errors"])
     if delta.takes == "answered":
         return np.flatnonzero(facts["rt_n"])
+    if delta.takes == "event_errors":
+        return np.flatnonzero(facts["is_event"] & facts["errors"])
+    if delta.takes == "answered_events":
+        return np.flatnonzero(facts["is_event"] & facts["rt_n"])
     if delta.takes == "delivered":
         return np.flatnonzero(facts["first_n"])
     return None

@@ -43,7 +43,9 @@ class Delta:
     grain: Grain
     keys: tuple[str, ...]
     measures: tuple[str, ...]
-    takes: Literal["all", "events", "errors", "answered", "delivered", "sessions"] = "all"
+    takes: Literal[
+        "all", "events", "errors", "answered", "event_errors", "answered_events", "delivered", "sessions"
+    ] = "all"
     packed: bool = False
     """Whether the rows of one batch, time and relay are stored as one row of arrays: where a batch adds many rows, that
     costs a third. The table is then `table`, and `name` a view of its rows."""
@@ -131,6 +133,9 @@ COUNTS = ("n", "errors", "unanswered")
 CARRIED = ("events_out", "bytes_in", "bytes_out", "payload_in", "payload_out")
 TIMES = ("rt_n", "rt_sum")
 MESSAGES = ("n", "accepted", "duplicate", "rejected", "errors", "unanswered", *CARRIED, *TIMES)
+OF_KINDS = ("n", "accepted", "duplicate", "rejected", "errors", "unanswered", "bytes_in", "bytes_out", "payload_in",
+            "payload_out", *TIMES)  # fmt: skip
+"""Of a client's messages of a kind: those that are EVENTs, which nothing is delivered for."""
 SESSIONS = ("n", "duration_ms")
 
 TRAFFIC_SECOND = Delta("traffic_second_delta", SECOND, ("relay_id", "event_type_id"), (*COUNTS, *CARRIED, *TIMES))
@@ -145,12 +150,23 @@ CLIENTS = Delta("client_delta", HOUR, ("relay_id", "client_no", "event_type_id")
                 of_clients=True)  # fmt: skip
 SESSION = Delta("session_delta", HOUR, ("relay_id", "client_no", "duration_bin"), SESSIONS, "sessions")
 
-DELTAS: tuple[Delta, ...] = (TRAFFIC_SECOND, TRAFFIC_HOUR, KIND, LATENCY, FIRST_EVENT, ERRORS, CLIENTS, SESSION)
+# Of EVENT messages by their kind. Not as one more key of the deltas above: all that reads those would read more rows.
+KIND_ERRORS = Delta(
+    "kind_error_delta", HOUR, ("relay_id", "kind", "error_code_id"), ("n",), "event_errors", packed=True
+)
+KIND_LATENCY = Delta("kind_latency_delta", HOUR, ("relay_id", "kind", "bin"), ("n",), "answered_events", packed=True)
+CLIENT_KIND = Delta("client_kind_delta", HOUR, ("relay_id", "client_no", "kind"), OF_KINDS, "events", packed=True)
+
+DELTAS: tuple[Delta, ...] = (TRAFFIC_SECOND, TRAFFIC_HOUR, KIND, LATENCY, FIRST_EVENT, ERRORS, CLIENTS, SESSION,
+                             KIND_ERRORS, KIND_LATENCY, CLIENT_KIND)  # fmt: skip
 
 # A client's rows lie together in the primary key, so that one client's history is one index range; ranges of time over
 # all clients are found by a BRIN index.
 OF_CLIENT_HOUR = ("client_no", "bucket", "relay_id", "event_type_id")
 OF_CLIENT_DAY = ("client_no", "day", "relay_id", "event_type_id")
+# A question of kinds is of one kind, but for the kinds of one client: those are looked up kind by kind.
+OF_KIND_HOUR = ("kind", "bucket", "relay_id", "bin")
+OF_KIND_DAY = ("kind", "day", "relay_id", "bin")
 
 ROLLUPS: tuple[Rollup, ...] = (
     Rollup("traffic_second", TRAFFIC_SECOND, SECOND, ("relay_id", "event_type_id"),
@@ -177,6 +193,12 @@ ROLLUPS: tuple[Rollup, ...] = (
     Rollup("session_day", SESSION, DAY, ("relay_id", "duration_bin"), SESSIONS),
     Rollup("client_session_hour", SESSION, HOUR, ("relay_id", "client_no"), SESSIONS,
            ("client_no", "bucket", "relay_id")),
+    Rollup("kind_error_hour", KIND_ERRORS, HOUR, ("relay_id", "kind", "error_code_id"), ("n",),
+           ("kind", "bucket", "relay_id", "error_code_id")),
+    Rollup("kind_latency_hour", KIND_LATENCY, HOUR, ("relay_id", "kind", "bin"), ("n",), OF_KIND_HOUR),
+    Rollup("kind_latency_day", KIND_LATENCY, DAY, ("relay_id", "kind", "bin"), ("n",), OF_KIND_DAY),
+    Rollup("client_kind_hour", CLIENT_KIND, HOUR, ("relay_id", "client_no", "kind"), OF_KINDS,
+           ("kind", "client_no", "bucket", "relay_id"), small=True),
 )  # fmt: skip
 
 FACTS_SQL = f"""
@@ -205,11 +227,15 @@ SESSION_FACTS_SQL = f"""
     FROM connections_raw c WHERE c.closed_at >= %(start)s AND c.closed_at < %(end)s AND c.opened_at IS NOT NULL"""
 """The connections that ended in [start, end), likewise; those whose length is known."""
 
+OF_EVENT = "event_type_id = (SELECT event_type_id FROM event_types WHERE name = 'EVENT')"
+
 TAKES_SQL = {
     "all": "true",
-    "events": "event_type_id = (SELECT event_type_id FROM event_types WHERE name = 'EVENT')",
+    "events": OF_EVENT,
     "errors": "error_code_id <> 0",
     "answered": "bin IS NOT NULL",
+    "event_errors": f"error_code_id <> 0 AND {OF_EVENT}",
+    "answered_events": f"bin IS NOT NULL AND {OF_EVENT}",
     "delivered": "first_bin IS NOT NULL",
     "sessions": "true",
 }

@@ -384,6 +384,53 @@ CREATE TABLE client_session_hour (
     PRIMARY KEY (client_no, bucket, relay_id)
 );
 
+CREATE TABLE kind_error_hour (
+    bucket timestamptz NOT NULL,
+    relay_id smallint NOT NULL,
+    kind integer NOT NULL,
+    error_code_id smallint NOT NULL,
+    n bigint NOT NULL,
+    PRIMARY KEY (kind, bucket, relay_id, error_code_id)
+);
+
+CREATE TABLE kind_latency_hour (
+    bucket timestamptz NOT NULL,
+    relay_id smallint NOT NULL,
+    kind integer NOT NULL,
+    bin integer NOT NULL,
+    n bigint NOT NULL,
+    PRIMARY KEY (kind, bucket, relay_id, bin)
+);
+
+CREATE TABLE kind_latency_day (
+    day date NOT NULL,
+    relay_id smallint NOT NULL,
+    kind integer NOT NULL,
+    bin integer NOT NULL,
+    n bigint NOT NULL,
+    PRIMARY KEY (kind, day, relay_id, bin)
+);
+
+CREATE TABLE client_kind_hour (
+    bucket timestamptz NOT NULL,
+    relay_id smallint NOT NULL,
+    client_no integer NOT NULL,
+    kind integer NOT NULL,
+    n integer NOT NULL,
+    accepted integer NOT NULL,
+    duplicate integer NOT NULL,
+    rejected integer NOT NULL,
+    errors integer NOT NULL,
+    unanswered integer NOT NULL,
+    bytes_in bigint NOT NULL,
+    bytes_out bigint NOT NULL,
+    payload_in bigint NOT NULL,
+    payload_out bigint NOT NULL,
+    rt_n integer NOT NULL,
+    rt_sum double precision NOT NULL,
+    PRIMARY KEY (kind, client_no, bucket, relay_id)
+);
+
 CREATE TABLE client_span (                         -- sums of client_day over blocks of `length` days from `day` on
     length smallint NOT NULL,
     event_type_id smallint NOT NULL,               -- -1: all types together
@@ -418,6 +465,7 @@ CREATE TABLE latency_pack (                        -- the bins of an hour or day
 
 CREATE INDEX client_hour_time ON client_hour USING brin (bucket) WITH (pages_per_range = 16, autosummarize = on);
 CREATE INDEX client_day_time ON client_day USING brin (day) WITH (pages_per_range = 16, autosummarize = on);
+CREATE INDEX client_kind_hour_time ON client_kind_hour USING brin (bucket) WITH (pages_per_range = 16, autosummarize = on);
 CREATE INDEX client_error_hour_time ON client_error_hour USING brin (bucket) WITH (pages_per_range = 16, autosummarize = on);
 CREATE INDEX client_session_hour_time ON client_session_hour USING brin (bucket) WITH (pages_per_range = 16, autosummarize = on);
 
@@ -546,6 +594,50 @@ CREATE TABLE session_delta (
     duration_ms bigint NOT NULL
 ) WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0);
 
+CREATE TABLE kind_error_delta_packed (
+    bucket timestamptz NOT NULL,
+    relay_id smallint NOT NULL,
+    kind integer[] NOT NULL,
+    error_code_id smallint[] NOT NULL,
+    n integer[] NOT NULL
+) WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0, toast.autovacuum_vacuum_threshold = 5000, toast.autovacuum_vacuum_scale_factor = 0);
+ALTER TABLE kind_error_delta_packed ALTER kind SET STORAGE EXTERNAL, ALTER error_code_id SET STORAGE EXTERNAL, ALTER n SET STORAGE EXTERNAL;
+CREATE VIEW kind_error_delta AS
+SELECT bucket, relay_id, unnest(kind) AS kind, unnest(error_code_id) AS error_code_id, unnest(n) AS n FROM kind_error_delta_packed;
+
+CREATE TABLE kind_latency_delta_packed (
+    bucket timestamptz NOT NULL,
+    relay_id smallint NOT NULL,
+    kind integer[] NOT NULL,
+    bin integer[] NOT NULL,
+    n integer[] NOT NULL
+) WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0, toast.autovacuum_vacuum_threshold = 5000, toast.autovacuum_vacuum_scale_factor = 0);
+ALTER TABLE kind_latency_delta_packed ALTER kind SET STORAGE EXTERNAL, ALTER bin SET STORAGE EXTERNAL, ALTER n SET STORAGE EXTERNAL;
+CREATE VIEW kind_latency_delta AS
+SELECT bucket, relay_id, unnest(kind) AS kind, unnest(bin) AS bin, unnest(n) AS n FROM kind_latency_delta_packed;
+
+CREATE TABLE client_kind_delta_packed (
+    bucket timestamptz NOT NULL,
+    relay_id smallint NOT NULL,
+    client_no integer[] NOT NULL,
+    kind integer[] NOT NULL,
+    n integer[] NOT NULL,
+    accepted integer[] NOT NULL,
+    duplicate integer[] NOT NULL,
+    rejected integer[] NOT NULL,
+    errors integer[] NOT NULL,
+    unanswered integer[] NOT NULL,
+    bytes_in bigint[] NOT NULL,
+    bytes_out bigint[] NOT NULL,
+    payload_in bigint[] NOT NULL,
+    payload_out bigint[] NOT NULL,
+    rt_n integer[] NOT NULL,
+    rt_sum double precision[] NOT NULL
+) WITH (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0, toast.autovacuum_vacuum_threshold = 5000, toast.autovacuum_vacuum_scale_factor = 0);
+ALTER TABLE client_kind_delta_packed ALTER client_no SET STORAGE EXTERNAL, ALTER kind SET STORAGE EXTERNAL, ALTER n SET STORAGE EXTERNAL, ALTER accepted SET STORAGE EXTERNAL, ALTER duplicate SET STORAGE EXTERNAL, ALTER rejected SET STORAGE EXTERNAL, ALTER errors SET STORAGE EXTERNAL, ALTER unanswered SET STORAGE EXTERNAL, ALTER bytes_in SET STORAGE EXTERNAL, ALTER bytes_out SET STORAGE EXTERNAL, ALTER payload_in SET STORAGE EXTERNAL, ALTER payload_out SET STORAGE EXTERNAL, ALTER rt_n SET STORAGE EXTERNAL, ALTER rt_sum SET STORAGE EXTERNAL;
+CREATE VIEW client_kind_delta AS
+SELECT bucket, relay_id, unnest(client_no) AS client_no, unnest(kind) AS kind, unnest(n) AS n, unnest(accepted) AS accepted, unnest(duplicate) AS duplicate, unnest(rejected) AS rejected, unnest(errors) AS errors, unnest(unanswered) AS unanswered, unnest(bytes_in) AS bytes_in, unnest(bytes_out) AS bytes_out, unnest(payload_in) AS payload_in, unnest(payload_out) AS payload_out, unnest(rt_n) AS rt_n, unnest(rt_sum) AS rt_sum FROM client_kind_delta_packed;
+
 -- What reports read of a roll-up: the merged rows and the deltas not merged yet, to be summed.
 CREATE VIEW traffic_second_current AS
 SELECT bucket, relay_id, event_type_id, n, errors, unanswered, events_out, bytes_in, bytes_out FROM traffic_second
@@ -615,6 +707,22 @@ UNION ALL SELECT (bucket AT TIME ZONE 'UTC')::date AS day, relay_id, duration_bi
 CREATE VIEW client_session_hour_current AS
 SELECT bucket, relay_id, client_no, n, duration_ms FROM client_session_hour
 UNION ALL SELECT bucket, relay_id, client_no, n::bigint AS n, duration_ms FROM session_delta;
+
+CREATE VIEW kind_error_hour_current AS
+SELECT bucket, relay_id, kind, error_code_id, n FROM kind_error_hour
+UNION ALL SELECT bucket, relay_id, kind, error_code_id, n::bigint AS n FROM kind_error_delta;
+
+CREATE VIEW kind_latency_hour_current AS
+SELECT bucket, relay_id, kind, bin, n FROM kind_latency_hour
+UNION ALL SELECT bucket, relay_id, kind, bin, n::bigint AS n FROM kind_latency_delta;
+
+CREATE VIEW kind_latency_day_current AS
+SELECT day, relay_id, kind, bin, n FROM kind_latency_day
+UNION ALL SELECT (bucket AT TIME ZONE 'UTC')::date AS day, relay_id, kind, bin, n::bigint AS n FROM kind_latency_delta;
+
+CREATE VIEW client_kind_hour_current AS
+SELECT bucket, relay_id, client_no, kind, n, accepted, duplicate, rejected, errors, unanswered, bytes_in, bytes_out, payload_in, payload_out, rt_n, rt_sum FROM client_kind_hour
+UNION ALL SELECT bucket, relay_id, client_no, kind, n, accepted, duplicate, rejected, errors, unanswered, bytes_in, bytes_out, payload_in, payload_out, rt_n, rt_sum FROM client_kind_delta;
 
 CREATE VIEW client_hour_latency AS
 SELECT s.client_no, s.bucket, s.relay_id, s.event_type_id, b.bin, 1 AS n FROM client_hour s, unnest(s.bins) AS b (bin)
