@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from cli import (
     audit,
     billing,
+    channel,
     demo,
     dev,
     export,
@@ -40,6 +41,7 @@ app.command("settings")(settings.show)
 app.command("status")(status.status)
 app.command("verify")(verify.verify)
 app.add_typer(billing.app, name="billing")
+app.add_typer(channel.app, name="channel")
 app.add_typer(source.app, name="source")
 app.add_typer(token.app, name="token")
 app.add_typer(user.app, name="user")

@@ -121,3 +121,21 @@ class ClientBilledError(RelayAnalyticsError):
 
 class ImportFileError(RelayAnalyticsError):
     """The file cannot be imported."""
+
+
+class UnknownChannelError(RelayAnalyticsError):
+    """There is no channel of this name."""
+
+
+class ChannelInUseError(RelayAnalyticsError):
+    """Something is delivered through this channel."""
+
+
+class DeliveryFailed(RelayAnalyticsError):
+    """A message was not delivered. `retryable`: whether another attempt makes sense; `reached`: recipients that have
+    it all the same, and get nothing more from another attempt."""
+
+    def __init__(self, message: str, *, retryable: bool, reached: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.retryable = retryable
+        self.reached = reached

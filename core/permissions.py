@@ -14,9 +14,12 @@ from core.exceptions import NotAllowedError
 
 Action = Literal["read", "export", "manage"]
 """`read`: look at numbers; `export`: take a file away; `manage`: change who may do what."""
-Resource = Literal["catalogue", "report", "client", "billing", "events", "metadata", "exports", "audit", "accounts"]
+Resource = Literal[
+    "catalogue", "report", "client", "billing", "events", "metadata", "exports", "audit", "accounts", "channels"
+]
 """`catalogue`: the list of reports; `report`: reports on the whole relay; `client`: the report on one client; `events`:
-raw events, `metadata` their column of that name; `exports`: what was exported, with its checksums."""
+raw events, `metadata` their column of that name; `exports`: what was exported, with its checksums; `channels`: the
+destinations that reports and alerts are delivered to."""
 Scope = Literal["read", "export", "admin"]
 SCOPES: tuple[str, ...] = get_args(Scope)
 
@@ -66,6 +69,8 @@ RULES: Mapping[tuple[Action, Resource], Rule] = {
     ("read", "exports"): Rule(STAFF, "export", own=True),
     ("read", "audit"): Rule(("admin",), "admin"),
     ("manage", "accounts"): Rule(("admin",), "admin"),
+    ("read", "channels"): Rule(STAFF, "read"),
+    ("manage", "channels"): Rule(("admin",), "admin"),
 }
 
 WHAT: Mapping[Resource, str] = {
@@ -78,6 +83,7 @@ WHAT: Mapping[Resource, str] = {
     "exports": "records of exports",
     "audit": "the audit log",
     "accounts": "users and tokens",
+    "channels": "channels",
 }
 
 

@@ -5,6 +5,8 @@ The descriptions below are the documentation: `docs/settings.md` and `relay-anal
 
 from __future__ import annotations
 
+import re
+from email.utils import parseaddr
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
@@ -134,6 +136,37 @@ class Settings(BaseSettings):
         "every key is in docs/billing.md. Unset: no costs.",
     )
 
+    smtp_host: str | None = Field(None, description="Mail server that reports and alerts are sent by. Unset: no mail.")
+    smtp_port: Port = Field(587, description="Port of the mail server.")
+    smtp_tls: Literal["starttls", "tls", "off"] = Field(
+        "starttls",
+        description="Encryption to the mail server: `starttls` (mostly port 587), `tls` from the first byte (465), "
+        "`off` (for a server on this machine). Certificates are checked.",
+    )
+    smtp_user: str | None = Field(None, description="User name at the mail server. Unset: no sign-in.")
+    smtp_password_file: Path | None = Field(None, description="File that holds the password of `SMTP_USER`.")
+    smtp_from: str | None = Field(
+        None, description="Sender of mails, such as `Relay Analytics <reports@example.org>`. Needed with `SMTP_HOST`."
+    )
+    nostr_key_file: Path | None = Field(
+        None,
+        description="File that holds the secret key (`nsec1…` or 64 hex digits) that Nostr messages are sent with; "
+        "`relay-analytics channel key FILE` makes one. Unset: no Nostr messages.",
+    )
+    nostr_relays: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Relays (comma separated) where recipients of Nostr messages are looked up, and which get the "
+        "messages for those who name no relays of their own (kind 10050).",
+    )
+    delivery_dir: Path = Field(
+        ROOT / "var" / "delivered", description="Directory below which channels of the kind `directory` write."
+    )
+    delivery_private_addresses: bool = Field(
+        False,
+        description="Whether webhooks and relays of recipients may be at private or loopback addresses; `http://` is "
+        "allowed only there.",
+    )
+
     api_host: str = Field("127.0.0.1", description="Address the API listens on.")
     api_port: Port = Field(8002, description="Port the API listens on.")
     api_rate_limit: str = Field(
@@ -159,7 +192,7 @@ class Settings(BaseSettings):
     session_days: int = Field(7, ge=1, description="Days until a dashboard sign-in ends by itself.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe log line shown.")
 
-    @field_validator("tap_trusted_proxies", "api_cors_origins", mode="before")
+    @field_validator("tap_trusted_proxies", "api_cors_origins", "nostr_relays", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -176,6 +209,20 @@ class Settings(BaseSettings):
             ZoneInfo(value)
         except (ZoneInfoNotFoundError, ValueError) as error:
             raise ValueError(f"{value!r} is not an IANA time zone such as UTC or Europe/Berlin") from error
+        return value
+
+    @field_validator("smtp_from")
+    @classmethod
+    def _mail_sender(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)*", parseaddr(value)[1]):
+            raise ValueError("must look like reports@example.org or Relay Analytics <reports@example.org>")
+        return value
+
+    @field_validator("nostr_relays")
+    @classmethod
+    def _websocket_urls(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for one in value:
+            cls._websocket_url(one)
         return value
 
     @field_validator("relay_url")

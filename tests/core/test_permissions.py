@@ -24,11 +24,12 @@ class Someone:
 CLIENT = Someone("client", "mine")
 EXPECTED = {
     "admin": "read catalogue, read report, read client, read billing, read exports, read audit, export report, "
-    "export client, export billing, export events, export metadata, manage accounts",
+    "export client, export billing, export events, export metadata, manage accounts, "
+    "read channels, manage channels",
     "analyst": "read catalogue, read report, read client, read billing, read exports, export report, export client, "
-    "export billing, export events, export metadata",
+    "export billing, export events, export metadata, read channels",
     "business": "read catalogue, read report, read client, read billing, read exports, export report, export client, "
-    "export billing, export events",
+    "export billing, export events, read channels",
     "client": "read catalogue, read client, read billing, read exports, export client, export billing, export events",
 }
 
