@@ -41,7 +41,7 @@ PATIENCE = timedelta(seconds=10)
 """How long a relay may take to connect, and to answer."""
 MOST_RELAYS = 5
 LONGEST_TEXT = 13_000
-"""Bytes of UTF-8. Many relays take events of up to 65,536 bytes; of these a quarter is base64 in each of two layers, both
+"""Bytes of UTF-8. Many relays take events of up to 65,536 bytes; of these a quarter is base64 in each layer, both
 are padded to steps of up to 8,192 (NIP-44), and every `"`, `\\` and line break takes two bytes."""
 LONGEST_SUBJECT = 200
 UNPRINTABLE = re.compile(r"[^\S\n\t ]|[\x00-\x08\x0e-\x1f\x7f]")
