@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from unittest.mock import patch
 
 import ingest.tap
 from core.logs import configure_logs
 from core.settings import get_settings
 from ingest.conversation import Conversation
-from ingest.http_head import Head
+from ingest.frames import FrameReader
 from ingest.observer import Observer
 from ingest.worker import run_tap
 
 
 class Blind(Observer):
-    """Follows no upgrade, so that the splice hands no copies over."""
+    """Makes lanes that hand no copies over."""
 
-    def accepted(self, conversation: Conversation, response: Head) -> None:
-        """The conversation stays plain."""
+    def lane(
+        self, write: Callable[[bytes], None], conversation: Conversation, reader: FrameReader
+    ) -> Callable[[bytes], None]:
+        def pass_on(data: bytes) -> None:
+            write(data)
+            reader.fed += len(data)
+
+        return pass_on
 
 
 if __name__ == "__main__":

@@ -66,12 +66,16 @@ _OK, _ACCEPTED = b'["OK","', b'",true,""]'
 _ACCEPTED_BYTES = len(_OK) + 64 + len(_ACCEPTED)
 
 
-def read_answer(payload: bytes) -> Answer | None:
-    # As nearly all are written: told at a third of the cost of a parser.
+def accepted_id(payload: bytes) -> str | None:
+    """The id of `["OK", id, true, ""]`, as nearly every OK is written: told at a third of the cost of a parser."""
     if len(payload) == _ACCEPTED_BYTES and payload.startswith(_OK) and payload.endswith(_ACCEPTED):
         id_ = payload[len(_OK) : -len(_ACCEPTED)]
-        if id_.isalnum():
-            return Answer("OK", id_.decode(), True)
+        return id_.decode() if id_.isalnum() else None
+    return None
+
+
+def read_answer(payload: bytes) -> Answer | None:
+    """An OK; None when it is malformed."""
     try:
         return _decode_answer(payload)
     except (ValueError, RecursionError):

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from core.records import Connection, Delivery, Event
+from core.records import Connection, Delivery
 from ingest.apps import AppNames
 from ingest.clock import Clock
-from ingest.frames import FrameReader, Inflater
+from ingest.frames import FrameReader, Inflater, Passed
 from ingest.http_head import Compression
 from ingest.identity import Identity
 from ingest.pairing import Pairing
 from ingest.recorder import Recorder
+from ingest.rows import Rows
 
 DELIVERY_SECONDS = 10.0
 """Totals of a connection are recorded this often while there is something to say."""
@@ -41,6 +40,7 @@ class Conversation:
         "number",
         "pairing",
         "relay_reader",
+        "rows",
     )
 
     def __init__(
@@ -49,7 +49,6 @@ class Conversation:
         identity: Identity,
         app: str | None,
         *,
-        emit: Callable[[Event], None],
         recorder: Recorder,
         apps: AppNames,
         clock: Clock,
@@ -69,20 +68,14 @@ class Conversation:
         self._tagged = False
         self.client_reader: FrameReader | None = None
         self.relay_reader: FrameReader | None = None
-        self.pairing = Pairing(
-            emit=emit,
-            connection=number,
-            client=identity.client,
-            timeout=answer_timeout,
-            app=apps.admit(app),
-            on_identity=self._authenticated,
-            on_client_tag=self._app_named,
-        )
+        self.rows = Rows(recorder.event, number, identity.client, app=apps.admit(app), on_identity=self._authenticated)
+        self.pairing = Pairing(self.rows, answer_timeout, on_client_tag=self._app_named)
 
-    def begin(self, compression: Compression | None, limit: int) -> None:
-        """The relay accepted the upgrade: from here on both directions carry frames."""
-        self.client_reader = FrameReader(self._client_message, limit)
-        self.relay_reader = FrameReader(self.pairing.relay_message, limit, self.pairing.relay_events)
+    def begin(self, compression: Compression | None, limit: int, from_clients: Passed, from_relays: Passed) -> None:
+        """The relay accepted the upgrade: from here on both directions carry frames, counted with those of others."""
+        pairing = self.pairing
+        self.client_reader = FrameReader(self._client_message, limit, passed=from_clients)
+        self.relay_reader = FrameReader(pairing.relay_message, limit, pairing.relay_events, from_relays)
         if compression is not None:
             self.client_reader.inflater = Inflater(
                 compression.client_window_bits, compression.client_no_context_takeover, limit
@@ -133,12 +126,12 @@ class Conversation:
             self._recorder.connection(
                 Connection(
                     connection=self.number,
-                    client=self.pairing.client,
+                    client=self.rows.client,
                     identity=self.identity.kind,
                     opened_at=self._opened_at,
                     closed_at=max(self._clock.at(now), self._opened_at),
                     close_code=self.close_code,
-                    app=self.pairing.app,
+                    app=self.rows.app,
                     bytes_in=bytes_in,
                     bytes_out=bytes_out,
                     events=self.pairing.messages,
@@ -164,7 +157,7 @@ class Conversation:
         self._recorder.delivery(
             Delivery(
                 timestamp=self._clock.at(now),
-                client=self.pairing.client,
+                client=self.rows.client,
                 connection=self.number,
                 events_out=other.events,
                 bytes_in=bytes_in,
@@ -192,5 +185,5 @@ class Conversation:
     def _app_named(self, name: str) -> None:
         if not self._tagged:
             self._tagged = True
-            self.pairing.app = self._apps.admit(name) or self.pairing.app
+            self.rows.app = self._apps.admit(name) or self.rows.app
             self.pairing.on_client_tag = None

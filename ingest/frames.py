@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from websockets.speedups import apply_mask
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
+WHOLE_TEXT = 0x81
+"""The first byte of a text message of one frame, not compressed."""
+MASKED = 0x80
 NO_STATUS = 1005
 INFLATE_LIMIT = 16
 """A compressed message may inflate to this many times the largest message read before reading stops."""
@@ -22,6 +26,16 @@ OnMessage = Callable[[bytes | None, int, int, float], bytes | None]
 What it returns, unless None, is how messages begin that need no handing over from now on: they are counted together."""
 OnAlike = Callable[[int, int, int, float], None]
 """`(messages, payload_size, wire, now)` of messages that began so, one after the other."""
+
+
+@dataclass(slots=True)
+class Passed:
+    """What came in one direction, of all connections that are read together."""
+
+    bytes: int = 0
+    frames: int = 0
+    messages: int = 0
+    oversized: int = 0  # messages that are larger than what is read
 
 
 class FrameError(ValueError):
@@ -70,6 +84,7 @@ class FrameReader:
         "_fragments_wire",
         "_have",
         "_limit",
+        "_midway",
         "_need",
         "_on_alike",
         "_on_message",
@@ -80,17 +95,19 @@ class FrameReader:
         "close_code",
         "failure",
         "fed",
-        "frames",
         "inflater",
-        "oversized",
+        "passed",
         "unread",
     )
 
-    def __init__(self, on_message: OnMessage, limit: int, on_alike: OnAlike | None = None) -> None:
+    def __init__(
+        self, on_message: OnMessage, limit: int, on_alike: OnAlike | None = None, passed: Passed | None = None
+    ) -> None:
         self._on_message = on_message
         self._on_alike = on_alike
         self._alike: bytes | None = None
         self._limit = limit
+        self._midway = False  # something of what follows came before
         self._buffer = b""  # the beginning of a frame whose length is not known yet
         self._parts: list[bytes] | None = None  # pieces of a frame of known length: joined once, never concatenated
         self._have = self._need = 0
@@ -100,22 +117,39 @@ class FrameReader:
         self._fragments_size = self._fragments_wire = 0
         self._fragments_compressed = False
         self.inflater: Inflater | None = None
+        self.passed = passed or Passed()
         self.fed = self.claimed = self.unread = 0
-        self.frames = 0
-        self.oversized = 0  # messages that are larger than what is read
         self.close_code: int | None = None
         self.failure: str | None = None
 
     def feed(self, data: bytes, now: float) -> None:
         """Reads the next bytes; `now` is handed on with the messages they complete."""
-        self.fed += len(data)
+        size = len(data)
+        self.fed += size
+        self.passed.bytes += size
         if self.failure is not None:
-            self.unread += len(data)
+            self.unread += size
             return
+        if not self._midway and self._alike is None and size > 3 and data[0] == WHOLE_TEXT:
+            # One whole text message, as nearly everything that comes.
+            second = data[1]
+            length, begin = second & 0x7F, 2
+            if length == 126:
+                length, begin = (data[2] << 8) | data[3], 4
+            if second & MASKED:
+                begin += 4
+            if size == begin + length and length <= self._limit and second & 0x7F != 127:
+                self.passed.frames += 1
+                self.passed.messages += 1
+                self.claimed += size
+                payload = apply_mask(data[begin:], data[begin - 4 : begin]) if second & MASKED else data[begin:]
+                self._alike = self._on_message(payload, length, size, now)
+                return
         try:
             self._read(data, now)
         except (FrameError, zlib.error) as error:
             self.fail(str(error))
+        self._midway = bool(self._skip or self._parts or self._buffer) or self._fragments is not None
 
     def fail(self, reason: str) -> None:
         """Stops reading: bytes are counted as unread from here on."""
@@ -174,7 +208,7 @@ class FrameReader:
                 header += 8
                 if length >> 63:
                     raise FrameError("frame length has its highest bit set")
-            masked = second & 0x80
+            masked = second & MASKED
             begin = header + 4 if masked else header
             end = begin + length
             if length > self._limit:
@@ -196,8 +230,8 @@ class FrameReader:
                 payload = data[begin:end]
                 if masked:
                     payload = apply_mask(payload, data[header:begin])
-                if first == 0x81 and self._fragments is None:  # a whole text message: nearly all of Nostr
-                    self.frames += 1
+                if first == WHOLE_TEXT and self._fragments is None:  # a whole text message: nearly all of Nostr
+                    self.passed.frames += 1
                     self.claimed += end - start
                     self._hand_over(payload, length, end - start, now)
                 else:
@@ -216,7 +250,7 @@ class FrameReader:
             return start
         least, most, size, begin = len(alike), self._limit, len(data), start
         messages = 0
-        while data.startswith(alike, start + 4) and data[start] == 0x81 and data[start + 1] == 126:
+        while data.startswith(alike, start + 4) and data[start] == WHOLE_TEXT and data[start + 1] == 126:
             length = (data[start + 2] << 8) | data[start + 3]
             end = start + 4 + length
             if end > size or not least <= length <= most:
@@ -225,14 +259,15 @@ class FrameReader:
             start = end
         if messages:
             wire = start - begin
-            self.frames += messages
+            self.passed.frames += messages
+            self.passed.messages += messages
             self.claimed += wire
             on_alike(messages, wire - 4 * messages, wire, now)
         return start
 
     def _frame(self, first: int, payload: bytes | None, length: int, wire: int, now: float) -> None:
         """One complete frame: `payload` is None when it is too large to read."""
-        self.frames += 1
+        self.passed.frames += 1
         opcode = first & 0x0F
         final = bool(first & 0x80)
         compressed = bool(first & 0x40)
@@ -258,7 +293,7 @@ class FrameReader:
         if self._fragments_size > self._limit and self._fragments_compressed:
             raise FrameError("compressed message is too large")
         if payload is None or self._fragments_size > self._limit:
-            self.oversized += self._fragments_size - length <= self._limit  # once, when it grows too large
+            self.passed.oversized += self._fragments_size - length <= self._limit  # once, when it grows too large
             self._fragments.clear()
         else:
             self._fragments.append(payload)
@@ -273,11 +308,12 @@ class FrameReader:
             if self.inflater is None:  # pragma: no cover - checked with the reserved bits
                 raise FrameError("compression was not negotiated")
             payload, size = self.inflater.inflate(payload)
-            self.oversized += payload is None
+            self.passed.oversized += payload is None
         self.claimed += wire
         self._hand_over(payload, size, wire, now)
 
     def _hand_over(self, payload: bytes | None, size: int, wire: int, now: float) -> None:
+        self.passed.messages += 1
         alike = self._on_message(payload, size, wire, now)
         if alike is not None:
             self._alike = alike

@@ -23,15 +23,6 @@ class NostrEvent(Struct, gc=False):
     pubkey: str = ""
     tags: Raw = Raw(b"")
 
-    @property
-    def id_bytes(self) -> bytes | None:
-        """The 32 bytes of the id; None when it is not one."""
-        try:
-            read = bytes.fromhex(self.id)
-        except ValueError:
-            return None
-        return read if len(read) == 32 and read.hex() == self.id else None
-
 
 class EventMessage(Struct, array_like=True, tag="EVENT", gc=False):
     event: NostrEvent
@@ -92,6 +83,15 @@ def read_client_message(payload: bytes) -> ClientMessage | Other:
         return _decode_client(payload)
     except (ValueError, RecursionError):  # msgspec's errors and UnicodeDecodeError are ValueErrors
         return OTHER
+
+
+def id_bytes(text: str) -> bytes | None:
+    """The 32 bytes of an event's id; None when it is not one."""
+    try:
+        read = bytes.fromhex(text)
+    except ValueError:
+        return None
+    return read if len(read) == 32 and read.hex() == text else None
 
 
 def client_tag(event: NostrEvent) -> str | None:

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import structlog
 
-from core.records import Event
 from core.settings import MAX_WORKERS, Settings
 from ingest.apps import AppNames, app_from_request
 from ingest.clock import Clock, monotonic
 from ingest.conversation import Conversation
+from ingest.frames import FrameReader, Passed
 from ingest.http_head import Head, negotiated_compression
 from ingest.identity import Identifier, KeyRing, parse_networks
 from ingest.recorder import Recorder
@@ -26,7 +26,9 @@ from ingest.recorder import Recorder
 log = structlog.get_logger()
 
 QUEUE_BYTES = 64 * 1024 * 1024
-"""Copies that wait to be read; a connection that would exceed it is read no further."""
+"""Copies that wait to be read; when it is exceeded, the connections that wait are read no further."""
+LOOKED_AT = 64
+"""How many copies are queued between two looks at how many bytes wait; a copy has at most 256 KiB."""
 READ_SECONDS = 0.002
 """How long copies wait to be read together. Their instants are taken when they arrive."""
 SWEEP_SECONDS = 0.1
@@ -42,14 +44,11 @@ class Counters:
     peak: int = 0  # since the last sample
     opened: int = 0
     closed: int = 0
-    bytes_in: int = 0
-    bytes_out: int = 0
-    messages: int = 0
-    frames_out: int = 0
+    client: Passed = field(default_factory=Passed)  # what clients sent
+    relay: Passed = field(default_factory=Passed)
     unreadable: int = 0  # connections whose frames could not be followed
     overloaded: int = 0  # connections read no further because the queue was full
     failures: int = 0  # errors in reading: ours
-    oversized: int = 0  # messages too large to read
     http: int = 0
     refused: int = 0  # 503
     late: int = 0  # 408
@@ -63,8 +62,6 @@ class Observer:
 
     def __init__(self, settings: Settings, worker: int, recorder: Recorder) -> None:
         self.counters = Counters()
-        self.answered: Counter[tuple[str, str]] = Counter()
-        """Client messages by verb and outcome, since the start."""
         self.recorder = recorder
         self.clock = Clock()
         self._worker = worker
@@ -81,8 +78,8 @@ class Observer:
         self._slices: list[dict[Conversation, None]] = [{} for _ in range(SWEEP_SLICES)]
         self._next_slice = 0
         self._last_number = 0
-        self._queue: list[tuple[Conversation, bool, bytes, float]] = []
-        self._queued = 0
+        self._queue: list[tuple[FrameReader, Conversation, bytes, float]] = []
+        self._queued = 0  # bytes of those that were looked at
         self._scheduled = False
         self._timer: asyncio.TimerHandle | None = None
 
@@ -96,7 +93,6 @@ class Observer:
                 self._number(),
                 self.identifier.identify(peer, head, time.time()),
                 app_from_request(head),
-                emit=self._emit,
                 recorder=self.recorder,
                 apps=self._apps,
                 clock=self.clock,
@@ -113,7 +109,7 @@ class Observer:
         """The relay accepted the upgrade to a WebSocket."""
         try:
             compression = negotiated_compression(response) if self._inflate else None
-            conversation.begin(compression, self._limit)
+            conversation.begin(compression, self._limit, self.counters.client, self.counters.relay)
         except Exception:  # noqa: BLE001 - the edge: reading must never end forwarding
             self._failed("An upgrade could not be followed")
             return
@@ -122,15 +118,29 @@ class Observer:
         counters.opened += 1
         counters.peak = max(counters.peak, counters.active)
 
-    def read_later(self, conversation: Conversation, from_client: bool, data: bytes, now: float) -> None:
-        """What one side sent on a WebSocket, already forwarded; `now` is when it arrived, before it was forwarded."""
-        self._queue.append((conversation, from_client, data, now))
-        self._queued += len(data)
-        if self._queued > QUEUE_BYTES:
-            self._shed()
-        if not self._scheduled:
-            self._scheduled = True
-            asyncio.get_running_loop().call_later(READ_SECONDS, self._drain)
+    def lane(
+        self, write: Callable[[bytes], None], conversation: Conversation, reader: FrameReader
+    ) -> Callable[[bytes], None]:
+        """What becomes of one direction's bytes on a WebSocket: they are written at once, and a copy is read later.
+
+        A closure, because everything that passes goes through it: it costs half of what a method does.
+        """
+        queue, look = self._queue, self._look
+
+        def pass_on(data: bytes) -> None:
+            now = monotonic()  # before forwarding: the other side may have it while this process waits for its turn
+            write(data)
+            if len(queue) % LOOKED_AT == 0:
+                look()
+            queue.append((reader, conversation, data, now))
+
+        return pass_on
+
+    def read_later(self, conversation: Conversation, reader: FrameReader, data: bytes, now: float) -> None:
+        """What was forwarded before there was a lane for it; `now` is when it arrived."""
+        if len(self._queue) % LOOKED_AT == 0:
+            self._look()
+        self._queue.append((reader, conversation, data, now))
 
     def close(self, conversation: Conversation) -> None:
         """The connection ended. What is queued of it is read first."""
@@ -147,51 +157,48 @@ class Observer:
 
     # Reading
 
-    def _emit(self, event: Event) -> None:
-        self.answered[event.event_type, event.outcome] += 1
-        self.recorder.event(event)
+    def _look(self) -> None:
+        """The first copy is about to wait, or many do."""
+        if not self._queue:
+            if not self._scheduled:
+                self._scheduled = True
+                asyncio.get_running_loop().call_later(READ_SECONDS, self._drain_in_time)
+            return
+        self._queued += sum(len(data) for _, _, data, _ in self._queue[-LOOKED_AT:])
+        if self._queued > QUEUE_BYTES:
+            self._shed()
+
+    def _drain_in_time(self) -> None:
+        self._scheduled = False
+        self._drain()
 
     def _drain(self) -> None:
-        self._scheduled = False
-        queue, self._queue = self._queue, []
+        waiting = self._queue.copy()
+        self._queue.clear()  # the lanes hold this very list
         self._queued = 0
-        read = self._read
-        for conversation, from_client, data, now in queue:
+        for reader, conversation, data, now in waiting:
             try:
-                read(conversation, from_client, data, now)
+                before = reader.failure
+                reader.feed(data, now)
+                if reader.failure is not before:
+                    self._unreadable(conversation, reader)
             except Exception:  # noqa: BLE001 - the edge: reading must never end forwarding
                 self._failed("Frames could not be read")
                 self._stop_reading(conversation, "error in reading")
 
-    def _read(self, conversation: Conversation, from_client: bool, data: bytes, now: float) -> None:
-        reader = conversation.client_reader if from_client else conversation.relay_reader
-        if reader is None:
-            return
-        failed_before, oversized = reader.failure, reader.oversized
-        if from_client:
-            messages = conversation.pairing.messages
-            reader.feed(data, now)
-            self.counters.messages += conversation.pairing.messages - messages
-        else:
-            frames = reader.frames
-            reader.feed(data, now)
-            self.counters.frames_out += reader.frames - frames
-        if reader.oversized != oversized:
-            self.counters.oversized += reader.oversized - oversized
-        if reader.failure is not None and failed_before is None:
-            self.counters.unreadable += 1
-            log.debug("A connection is read no further", reason=reader.failure, from_client=from_client)
-            if not from_client:
-                conversation.stop_reading(reader.failure)
+    def _unreadable(self, conversation: Conversation, reader: FrameReader) -> None:
+        self.counters.unreadable += 1
+        from_client = reader is conversation.client_reader
+        log.debug("A connection is read no further", reason=reader.failure, from_client=from_client)
+        if not from_client:
+            conversation.stop_reading(reader.failure or "")
 
     def _shed(self) -> None:
         """Too much waits to be read: the connections that wait are read no further, their bytes are counted."""
-        queue, self._queue = self._queue, []
-        self._queued = 0
-        for conversation in {each[0] for each in queue}:
+        for conversation in {each[1] for each in self._queue}:
             self.counters.overloaded += 1
             self._stop_reading(conversation, "overloaded")
-        self._queue = queue  # only counted from here on
+        self._queued = 0
 
     def _stop_reading(self, conversation: Conversation, reason: str) -> None:
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from msgspec import Struct
@@ -63,18 +62,3 @@ class Reply(Struct, gc=False):
         self.events += collected.events
         self.first_event = collected.first_event
         return self
-
-
-@dataclass(slots=True, eq=False)
-class Subscription:
-    """REQs of one subscription id that are not all answered, oldest first, and the replies that came so far."""
-
-    sub: str
-    requests: list[Request] = field(default_factory=list)
-    replies: list[Reply] = field(default_factory=list)  # complete, held back until it is known whose they are
-    reply: Reply = field(default_factory=Reply)  # the one being collected
-
-    @property
-    def expects_events(self) -> bool:
-        """Whether an EVENT of this subscription is a stored one."""
-        return len(self.replies) < len(self.requests)

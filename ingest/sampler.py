@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -92,14 +93,14 @@ class Sampler:
                 peak_connections=max(now.peak, now.active),
                 opened=now.opened - before.opened,
                 closed=now.closed - before.closed,
-                events=now.messages - before.messages,
-                frames_out=now.frames_out - before.frames_out,
-                bytes_in=now.bytes_in - before.bytes_in,
-                bytes_out=now.bytes_out - before.bytes_out,
+                events=now.client.messages - before.client.messages,
+                frames_out=now.relay.frames - before.relay.frames,
+                bytes_in=now.client.bytes - before.client.bytes,
+                bytes_out=now.relay.bytes - before.relay.bytes,
                 pending=self._observer.pending(),
                 dropped=self._observer.recorder.dropped,
                 **host._asdict(),
             )
         )
         now.peak = now.active
-        self._before = Counters(**{name: getattr(now, name) for name in Counters.__dataclass_fields__})
+        self._before = copy.deepcopy(now)

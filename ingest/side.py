@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from ingest.frames import FrameReader
 
 LINGER_SECONDS = 10.0
 """A half-closed connection is closed when nothing moved for so long."""
@@ -15,7 +19,16 @@ class Side(asyncio.Protocol):
     transport: asyncio.Transport | None = None
     other: Side | None = None
     ended = False  # the peer sent its FIN
-    received = 0
+    received = 0  # bytes, as far as they did not come through a lane
+    reader: FrameReader | None = None  # of what comes through a lane
+
+    def take(self, lane: Callable[[bytes], None], reader: FrameReader) -> None:
+        """From now on what the peer sends goes to `lane`, with nothing between."""
+        transport = self.transport
+        if transport is not None and not transport.is_closing():
+            self.reader = reader
+            self.data_received = lane  # type: ignore[assignment,method-assign]
+            transport.set_protocol(self)  # event loops remember where data goes
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
@@ -26,7 +39,8 @@ class Side(asyncio.Protocol):
             self.other.close()
 
     def close(self) -> None:
-        """Closes after what is queued was sent."""
+        """Closes after what is queued was sent. What still comes is dropped: there is nobody to write it to."""
+        self.data_received = _drop  # type: ignore[method-assign]
         if self.transport is not None:
             self.transport.close()
 
@@ -62,8 +76,12 @@ class Side(asyncio.Protocol):
                 other.transport.write_eof()
             except (OSError, RuntimeError):
                 return False
-        self._linger(other, other.received)
+        self._linger(other, other.moved())
         return True
+
+    def moved(self) -> int:
+        """Bytes that the peer sent, those that wait to be read left out."""
+        return self.received + (self.reader.fed if self.reader is not None else 0)
 
     def _is_tls(self) -> bool:
         return self.transport is not None and self.transport.get_extra_info("ssl_object") is not None
@@ -74,7 +92,11 @@ class Side(asyncio.Protocol):
     def _end_linger(self, other: Side, received: int) -> None:
         if self.transport is None:
             return
-        if other.received != received:
-            self._linger(other, other.received)
+        if other.moved() != received:
+            self._linger(other, other.moved())
         else:
             self.transport.close()
+
+
+def _drop(data: bytes) -> None:
+    pass

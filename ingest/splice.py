@@ -42,42 +42,33 @@ class RelaySide(Side):
         self.other.relay_connected(self)
 
     def data_received(self, data: bytes) -> None:
+        """Until the upgrade is accepted, after which there is a lane, or all that a plain connection gets."""
         now = monotonic()  # before forwarding: the other side may have it while this process waits for its turn
         client = self.other
-        transport = client.transport
-        if transport is not None:
-            transport.write(data)
+        if client.transport is not None:
+            client.transport.write(data)
         size = len(data)
         self.received += size
-        observer = client.observer
-        observer.counters.bytes_out += size
         conversation = client.conversation
-        if conversation is None:
-            return
-        if client.reading:
-            observer.read_later(conversation, False, data, now)
-        elif self._head is None:
-            conversation.count_relay(size)
+        if conversation is None or self._head is None:
+            client.count_relay(size)
         else:
-            self._read_head(conversation, self._head + data, size)
+            self._read_head(conversation, self._head + data, size, now)
 
-    def _read_head(self, conversation: Conversation, data: bytes, size: int) -> None:
+    def _read_head(self, conversation: Conversation, data: bytes, size: int, now: float) -> None:
         end = data.find(END)
         if end < 0 and len(data) < MAX_RESPONSE_HEAD:
             self._head = data
-            conversation.count_relay(size)
+            self.other.count_relay(size)
             return
         self._head = None
-        frames = b""
         if end >= 0 and data.startswith((b"HTTP/1.1 101", b"HTTP/1.0 101")) and self.other.asked_upgrade:
             frames = data[end + len(END) :]
-            conversation.count_relay(size - len(frames))
-            self.other.upgraded(conversation, data[:end])
-            if frames:
-                self.other.tap.observer.read_later(conversation, False, frames, monotonic())
+            self.other.count_relay(size - len(frames))
+            self.other.upgraded(conversation, data[:end], frames, now)
         else:
-            conversation.count_relay(size)
-            self.other.not_upgraded(conversation)
+            self.other.count_relay(size)
+            self.other.not_upgraded()
 
 
 class ClientSide(Side):
@@ -87,7 +78,6 @@ class ClientSide(Side):
         self.tap = tap
         self.observer = tap.observer
         self.conversation: Conversation | None = None
-        self.reading = False  # frames of both directions are read
         self.asked_upgrade = False
         self._head: bytes | None = b""  # until the request's head is complete
         self._request = b""  # what the relay gets first
@@ -121,35 +111,40 @@ class ClientSide(Side):
             self.tap.leave(self)
         super().connection_lost(exc)
         if self.conversation is not None:
-            self.tap.observer.close(self.conversation)
+            self._give_up_early()
+            self.observer.close(self.conversation)
             self.conversation = None
-            self.reading = False
 
     def data_received(self, data: bytes) -> None:
+        """Until the upgrade is accepted, after which there is a lane, or all of a plain connection."""
         if self._head is not None:
             self._read_head(self._head + data)
             return
-        now = monotonic()
         relay = self.other
         self.received += len(data)
         if self._body_left is not None:
             data = self._within_body(data)
-        observer = self.observer
-        observer.counters.bytes_in += len(data)
         if relay is None or relay.transport is None:
             self._request += data
         else:
             relay.transport.write(data)
-        conversation = self.conversation
-        if conversation is None:
-            return
-        if self.reading:
-            observer.read_later(conversation, True, data, now)
-        elif self._early is not None and sum(map(len, self._early)) < MAX_EARLY:
+        if self.conversation is not None and self._early is not None and sum(map(len, self._early)) < MAX_EARLY:
             self._early.append(data)
         else:
-            conversation.count_client(len(data))
-            self._give_up_early(conversation)
+            self._count(len(data))
+            self._give_up_early()
+
+    def _count(self, size: int) -> None:
+        """Bytes of the client that no reader sees."""
+        self.observer.counters.client.bytes += size
+        if self.conversation is not None:
+            self.conversation.count_client(size)
+
+    def count_relay(self, size: int) -> None:
+        """Bytes of the relay that no reader sees."""
+        self.observer.counters.relay.bytes += size
+        if self.conversation is not None:
+            self.conversation.count_relay(size)
 
     def _within_body(self, data: bytes) -> bytes:
         """One request per connection: what follows a plain request is not forwarded, so nothing passes unseen."""
@@ -157,9 +152,9 @@ class ClientSide(Side):
         self._body_left = (self._body_left or 0) - len(data)
         return data
 
-    def _give_up_early(self, conversation: Conversation) -> None:
+    def _give_up_early(self) -> None:
         if self._early is not None:
-            conversation.count_client(sum(map(len, self._early)))
+            self._count(sum(map(len, self._early)))
             self._early = None
 
     # The request
@@ -187,16 +182,15 @@ class ClientSide(Side):
         request = self.tap.rewrite(data[:end], head, self._peer())
         rest = data[end + len(END) :]
         if head.is_upgrade:
-            self._early = [rest] if rest else []
+            if self.conversation is not None:
+                self._early = [rest] if rest else []
         else:
             observer.counters.http += 1
             self._body_left = head.body_length
             if self._body_left is not None:
                 rest = self._within_body(rest)
         self.received = end + len(END) + len(rest)
-        observer.counters.bytes_in += self.received
-        if self.conversation is not None:
-            self.conversation.count_client(self.received - (len(rest) if head.is_upgrade else 0))
+        self._count(self.received - (len(rest) if self._early is not None else 0))
         self._dial(request + END + rest)
 
     def _without_proxy_header(self, data: bytes) -> bytes:
@@ -254,25 +248,29 @@ class ClientSide(Side):
 
     # The response
 
-    def upgraded(self, conversation: Conversation, response: bytes) -> None:
-        """The relay accepted the upgrade: both directions are frames from now on."""
-        observer = self.tap.observer
+    def upgraded(self, conversation: Conversation, response: bytes, frames: bytes, now: float) -> None:
+        """The relay accepted the upgrade: both directions are frames from now on. `frames` came with the response."""
         head = parse_head(response)
-        if head is None:
-            self.not_upgraded(conversation)
+        if head is not None:
+            self.observer.accepted(conversation, head)
+        client, relay = conversation.client_reader, conversation.relay_reader
+        if client is None or relay is None:
+            self.not_upgraded()
+            self.count_relay(len(frames))
             return
-        observer.accepted(conversation, head)
-        self.reading = conversation.is_websocket
         early, self._early = self._early or [], None
         for data in early:
-            if self.reading:
-                observer.read_later(conversation, True, data, monotonic())
-            else:
-                conversation.count_client(len(data))
+            self.observer.read_later(conversation, client, data, now)
+        if frames:
+            self.observer.read_later(conversation, relay, frames, now)
+        other = self.other
+        if self.transport is not None and other is not None and other.transport is not None:
+            other.take(self.observer.lane(self.transport.write, conversation, relay), relay)
+            self.take(self.observer.lane(other.transport.write, conversation, client), client)
 
-    def not_upgraded(self, conversation: Conversation) -> None:
+    def not_upgraded(self) -> None:
         """A plain answer: passed on, its bytes counted."""
-        self._give_up_early(conversation)
+        self._give_up_early()
 
     # Ends
 

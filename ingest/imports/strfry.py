@@ -25,6 +25,7 @@ from ingest.messages import (
     NegMsgMessage,
     NegOpenMessage,
     ReqMessage,
+    id_bytes,
     read_client_message,
 )
 from ingest.shapes import read_filters, sub_pattern
@@ -156,7 +157,7 @@ class StrfryReader:
         match message:
             case EventMessage(event=content) | AuthMessage(event=content):
                 event.event_type = "EVENT" if isinstance(message, EventMessage) else "AUTH"
-                event.kind, event.event_id = content.kind, content.id_bytes
+                event.kind, event.event_id = content.kind, id_bytes(content.id)
                 return self._waiting.add(number, event, content.id)
             case ReqMessage(sub=sub) | CountMessage(sub=sub):
                 event.event_type = "REQ" if isinstance(message, ReqMessage) else "COUNT"

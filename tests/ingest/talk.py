@@ -7,6 +7,7 @@ from typing import Any
 
 from core.records import Event
 from ingest.pairing import Pairing
+from ingest.rows import Rows
 
 ID = "ab" * 32
 OTHER_ID = "cd" * 32
@@ -23,7 +24,7 @@ class Talk:
 
     def __init__(self, timeout: float = 30.0, max_pending: int = 100) -> None:
         self.rows: list[Event] = []
-        self.pairing = Pairing(self.rows.append, 7, "addr:test", timeout, max_pending=max_pending)
+        self.pairing = Pairing(Rows(self.rows.append, 7, "addr:test"), timeout, max_pending=max_pending)
         self.now = 1000.0
         self.sent = self.received = 0
 

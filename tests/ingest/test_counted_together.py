@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from core.records import Event
 from ingest.frames import FrameReader
-from ingest.pairing import OtherTraffic
+from ingest.subscriptions import OtherTraffic
 from tests.ingest.frames import frame
 from tests.ingest.talk import Talk, event
 
@@ -55,7 +55,14 @@ def played(chunks: list[bytes], *, together: bool) -> tuple[list[Event], OtherTr
         assert reader.fed >= reader.claimed + reader.unread
     reader.finish()
     pairing.close()
-    figures = (reader.frames, reader.claimed, reader.unread, reader.oversized, reader.failure, reader.close_code)
+    figures = (
+        reader.passed.frames,
+        reader.passed.oversized,
+        reader.claimed,
+        reader.unread,
+        reader.failure,
+        reader.close_code,
+    )
     return talk.rows, pairing.other, figures
 
 

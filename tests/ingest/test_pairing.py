@@ -236,14 +236,14 @@ def test_authentication_names_the_client_from_then_on(talk: Talk) -> None:
     talk.client("AUTH", event(OTHER_ID, 22242, pubkey=other))
     talk.relay("OK", OTHER_ID, True, "")
     assert [row.client for row in talk.rows] == [PUBKEY, PUBKEY, other]
-    assert talk.pairing.identities == {PUBKEY, other}
+    assert talk.pairing.rows.identities == {PUBKEY, other}
     assert talk.rows[2].metadata == {"identities": 2}
 
 
 def test_a_refused_authentication_names_nobody(talk: Talk) -> None:
     talk.client("AUTH", event(ID, 22242))
     talk.relay("OK", ID, False, "invalid: wrong challenge")
-    assert (talk.rows[0].client, talk.pairing.identities) == ("addr:test", set())
+    assert (talk.rows[0].client, talk.pairing.rows.identities) == ("addr:test", frozenset())
 
 
 def test_an_event_nobody_answers_is_unanswered_and_has_no_response_time(talk: Talk) -> None:

@@ -57,7 +57,7 @@ async def test_a_relay_that_stops_ends_its_connections(scripted: ScriptedRelay, 
         relay.write(SWITCH + b"\r\n")
         await reader.readuntil(b"\r\n\r\n")
         writer.write(frame(b'["REQ","s",{}]'))
-        while tap.observer.counters.messages < 1:  # noqa: ASYNC110 - the tap reads in this very loop
+        while tap.observer.counters.client.messages < 1:  # noqa: ASYNC110 - the tap reads in this very loop
             await asyncio.sleep(0.01)
         await scripted.stop_listening()
         assert await reader.read() == b""
