@@ -16,6 +16,7 @@ from cli import (
     export,
     forget,
     import_,
+    jobs,
     metrics,
     reports,
     settings,
@@ -42,6 +43,7 @@ app.command("status")(status.status)
 app.command("verify")(verify.verify)
 app.add_typer(billing.app, name="billing")
 app.add_typer(channel.app, name="channel")
+app.add_typer(jobs.app, name="jobs")
 app.add_typer(source.app, name="source")
 app.add_typer(token.app, name="token")
 app.add_typer(user.app, name="user")

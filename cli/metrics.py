@@ -28,7 +28,7 @@ def as_markdown() -> str:
         "# Metrics",
         "",
         "`http://METRICS_HOST:METRICS_PORT/metrics` shows these in Prometheus' text format. What a process reports has",
-        "the label `process` (`tap-0`, `tap-1`, …, `writer`) besides: sum over it for the whole. Counters start again",
+        "the label `process` (`tap-0`, …, `writer`, `jobs`) besides: sum over it for the whole. Counters start again",
         "at 0 when their process does, as Prometheus' `rate()` and `increase()` expect.",
         "",
         "This page is made by `relay-analytics metrics --markdown`.",

@@ -119,6 +119,10 @@ class ClientBilledError(RelayAnalyticsError):
     """The client stands on closed bills; with --include-bills its name is erased there too."""
 
 
+class UnknownJobError(RelayAnalyticsError):
+    """There is no job of this name."""
+
+
 class ImportFileError(RelayAnalyticsError):
     """The file cannot be imported."""
 

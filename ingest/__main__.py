@@ -1,5 +1,5 @@
-"""`python -m ingest`: the tap in front of RELAY_URL, the collector on COLLECTOR_PORT, and the writer that stores what
-they took in."""
+"""`python -m ingest`: the tap in front of RELAY_URL, the collector on COLLECTOR_PORT, the writer that stores what they
+took in, and the jobs that come by themselves."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NO_RELAY = (
     "RELAY_URL is not set. Set it to the relay to tap, for example: RELAY_URL=ws://127.0.0.1:8080 python -m ingest"
 )
 NO_COLLECTOR = "COLLECTOR_PORT is not set. Set it to the port to listen on, for example: COLLECTOR_PORT=7070"
-ROLES = ("all", "tap", "collector", "writer")
+ROLES = ("all", "tap", "collector", "writer", "jobs")
 PR_SET_PDEATHSIG = 1
 
 
@@ -59,7 +59,7 @@ def _missing(settings: Settings, role: str) -> str | None:
     """What has to be set for this role and is not."""
     if role == "collector":
         return NO_COLLECTOR if settings.collector_port is None else None
-    if role == "writer" or settings.relay_url is not None:
+    if role in {"writer", "jobs"} or settings.relay_url is not None:
         return None
     return None if role == "all" and settings.collector_port is not None else NO_RELAY
 
@@ -89,6 +89,11 @@ def run(settings: Settings, role: str, worker: int, pulse: int | None) -> int:
         except OSError as error:
             print(f"The collector cannot listen on port {settings.collector_port}: {error}", file=sys.stderr)
             return 1
+    elif role == "jobs":
+        from ingest.jobs.process import run_jobs
+
+        configure_logs(settings.log_level, "jobs")
+        run_jobs(settings, pulse)
     else:
         from ingest.writer import Writer
 

@@ -1,5 +1,5 @@
-"""Keeps the ingest processes running: tap workers, which forward traffic, the collector, and the writer, which may fail
-without harm.
+"""Keeps the ingest processes running: tap workers, which forward traffic, the collector, and the writer and the jobs,
+which may fail without harm.
 
 A process that ends is started again. A tap that is frozen (no sign of life) is worse than none, because clients wait
 for it: it is killed and started again. The supervisor also serves the metrics of them all.
@@ -26,11 +26,12 @@ TAP_PATIENCE = 6.0
 """Seconds a tap has to stop once it has closed its connections."""
 COLLECTOR_PATIENCE = 8.0
 WRITER_PATIENCE = 12.0
+JOBS_PATIENCE = 12.0
 
 
 async def supervise(settings: Settings) -> None:
-    """Runs what is configured, and the writer, until SIGTERM or SIGINT. The taps end first, given time to drain (a
-    second signal ends that time), and the collector with them; the writer stores the rest."""
+    """Runs what is configured, writer and jobs, until SIGTERM or SIGINT. The taps end first, given time to drain
+    (a second signal ends that time), and collector and jobs with them; the writer stores the rest."""
     stop, hurry = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -38,7 +39,8 @@ async def supervise(settings: Settings) -> None:
     taps = tap_children(settings.tap_workers) if settings.relay_url is not None else []
     collectors = [Child("collector", ("collector",), watched=True)] if settings.collector_port is not None else []
     writer = Child("writer", ("writer",))
-    children = [*taps, *collectors, writer]
+    jobs = Child("jobs", ("jobs",))
+    children = [*taps, *collectors, writer, jobs]
 
     def exposition() -> Exposition:
         states = [child.state() for child in children]
@@ -56,6 +58,7 @@ async def supervise(settings: Settings) -> None:
         await asyncio.gather(
             *(child.stop(settings.tap_drain_seconds + TAP_PATIENCE, hurry) for child in taps),
             *(child.stop(COLLECTOR_PATIENCE, hurry) for child in collectors),
+            jobs.stop(JOBS_PATIENCE, hurry),
         )
         await writer.stop(WRITER_PATIENCE, hurry)
         for task in keeping:

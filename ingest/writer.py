@@ -136,7 +136,7 @@ class Writer:
         if self._batches is None or self._database is None:
             self._database = self._open(self._settings)
             self._batches = BatchWriter(self._database)
-            self._upkeep = Upkeep(self._database, self._settings.raw_retention_days)
+            self._upkeep = Upkeep(self._database)
             self._upkeep.start()
             log.info("The writer is connected", database=self._database.name)
         return self._batches

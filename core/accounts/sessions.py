@@ -8,6 +8,9 @@ from __future__ import annotations
 import hashlib
 import secrets
 from datetime import datetime, timedelta
+from typing import Any
+
+import psycopg
 
 from core.accounts.users import User, normal
 from core.storage.database import Database
@@ -25,13 +28,18 @@ def start(database: Database, username: str, now: datetime, lifetime: timedelta)
     """Open a session of `username` and return its token, which exists nowhere else. Drops expired sessions."""
     token = secrets.token_urlsafe(32)
     with database.borrow() as connection:
-        connection.execute("DELETE FROM sessions WHERE expires_at <= %s", [now])
+        clean(connection, now)
         connection.execute(
             "INSERT INTO sessions (token_hash, username, created_at, expires_at, last_used_at)"
             " VALUES (%s, %s, %s, %s, %s)",
             [token_hash(token), normal(username), now, now + lifetime, now],
         )
     return token
+
+
+def clean(connection: psycopg.Connection[Any], now: datetime) -> int:
+    """Remove the sessions that have expired; returns how many."""
+    return connection.execute("DELETE FROM sessions WHERE expires_at <= %s", [now]).rowcount
 
 
 def user_of(database: Database, token: str | None, now: datetime) -> User | None:

@@ -45,7 +45,7 @@ def attempt(database: Database, username: str, address: str, now: datetime) -> t
     """
     with database.borrow() as connection:
         keys = dict(zip(_keys(connection, username, address), (FREE_BY_NAME, FREE_BY_ADDRESS), strict=True))
-        connection.execute("DELETE FROM login_attempts WHERE last_failure < %s", [now - FORGOTTEN])
+        clean(connection, now)
         for key in sorted(keys):  # in one order, so that two attempts never wait for each other in a circle
             connection.execute(
                 "INSERT INTO login_attempts (key, failures, last_failure) VALUES (%s, 0, %s) ON CONFLICT DO NOTHING",
@@ -64,6 +64,11 @@ def attempt(database: Database, username: str, address: str, now: datetime) -> t
                 [faded(failures, now - last) + 1, now, key],
             )
     return timedelta()
+
+
+def clean(connection: psycopg.Connection[Any], now: datetime) -> int:
+    """Forget failures that no longer count; returns how many names and addresses that concerns."""
+    return connection.execute("DELETE FROM login_attempts WHERE last_failure < %s", [now - FORGOTTEN]).rowcount
 
 
 def succeeded(database: Database, username: str, address: str) -> None:

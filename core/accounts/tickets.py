@@ -8,7 +8,9 @@ from __future__ import annotations
 import hashlib
 import secrets
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
+
+import psycopg
 
 from core.storage.database import Database
 
@@ -20,12 +22,17 @@ def issue(database: Database, action: Action, subject: str, now: datetime) -> st
     """A ticket for `action` on `subject`: a user name, or the hex hash of a session's token."""
     ticket = secrets.token_urlsafe(24)
     with database.borrow() as connection:
-        connection.execute("DELETE FROM login_tickets WHERE expires_at <= %s", [now])
+        clean(connection, now)
         connection.execute(
             "INSERT INTO login_tickets (ticket_hash, action, subject, expires_at) VALUES (%s, %s, %s, %s)",
             [_hash(ticket), action, subject, now + LIFETIME],
         )
     return ticket
+
+
+def clean(connection: psycopg.Connection[Any], now: datetime) -> int:
+    """Remove the tickets that have expired; returns how many."""
+    return connection.execute("DELETE FROM login_tickets WHERE expires_at <= %s", [now]).rowcount
 
 
 def redeem(database: Database, action: Action, ticket: str, now: datetime) -> str | None:

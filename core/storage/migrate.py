@@ -14,6 +14,7 @@ from typing import Any
 import psycopg
 
 from core.exceptions import MigrationError
+from core.jobs import schema
 from core.storage import partitions, timescale
 from core.storage.connections import Database
 
@@ -160,5 +161,6 @@ def _finish(connection: psycopg.Connection[Any], database: Database, *, hypertab
             timescale.apply(connection)
         else:
             partitions.create_defaults(connection)
+        schema.install(connection)
         if database.demo:
             connection.execute("INSERT INTO settings_store VALUES ('demo', 'true') ON CONFLICT DO NOTHING")

@@ -1114,3 +1114,19 @@ CREATE TABLE delivery_channels (
     created_at timestamptz NOT NULL,
     created_by text NOT NULL
 );
+
+-- Jobs ------------------------------------------------------------------------------------------------------------
+-- The queue and its functions (procrastinate_…) are made by the library's own SQL: core/jobs/schema.py.
+CREATE TABLE jobs (                                -- the work that happens by itself, and how each last went
+    name        text PRIMARY KEY,
+    description text NOT NULL,
+    period      text,                              -- cron expression in UTC; null: only when asked for
+    started_at  timestamptz,
+    finished_at timestamptz,
+    outcome     text,                              -- running, succeeded, failed, interrupted, skipped
+    result      text,                              -- what it did, in few words
+    runs        bigint NOT NULL DEFAULT 0,
+    failures    bigint NOT NULL DEFAULT 0,
+    failed_at   timestamptz,
+    error       text
+);

@@ -164,7 +164,7 @@ async def test_without_a_relay_the_collector_and_the_writer_run(
 
         await eventually(counted, "the counters on the metrics port")
         health = await client.get(f"http://127.0.0.1:{metrics}/healthz")
-        assert health.json()["processes"] == {"collector": "up", "writer": "up"}
+        assert health.json()["processes"] == {"collector": "up", "writer": "up", "jobs": "up"}
         process.terminate()
         assert await asyncio.wait_for(process.wait(), DEADLINE) == 0
 

@@ -137,5 +137,5 @@ async def test_what_happened_is_in_the_metrics_of_a_running_ingest(tmp_path: Pat
         documented = (ROOT / "docs" / "metrics.md").read_text()
         assert [metric.shown for metric in METRICS.values() if f"`{metric.shown}`" not in documented] == []
         health = (await ingest.get("/healthz")).json()
-        assert health == {"status": "ok", "processes": {"tap-0": "up", "writer": "up"}}
+        assert health == {"status": "ok", "processes": {"tap-0": "up", "writer": "up", "jobs": "up"}}
         assert (await ingest.get("/elsewhere")).status_code == 404

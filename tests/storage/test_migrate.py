@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from core.exceptions import MigrationError
+from core.jobs import schema
 from core.records import ERROR_CODES, EVENT_TYPES, OUTCOMES, Connection, Delivery
 from core.storage import client_bins, rollups, timescale
 from core.storage.database import Database
@@ -54,6 +55,7 @@ def test_replaying_the_migrations_gives_the_declared_schema(database: Database, 
     with Database(empty_dsn) as fresh:
         with fresh.connect() as connection:
             connection.execute((DIRECTORY.parent / "schema.sql").read_bytes())
+            schema.install(connection)
         assert catalog(database) == catalog(fresh)
 
 
@@ -67,6 +69,7 @@ def test_the_replay_on_timescaledb_gives_the_same_without_partitions(
         with fresh.connect() as connection:
             text = (DIRECTORY.parent / "schema.sql").read_text()
             connection.execute(timescale.without_partitioning(text).encode())
+            schema.install(connection)
         replayed, wanted = catalog(timescale_database), catalog(fresh)
     assert replayed["columns"] == wanted["columns"]
     assert replayed["indexes"] == wanted["indexes"]

@@ -1,0 +1,1 @@
+"""Work that happens by itself: `table.py` lists all of it."""

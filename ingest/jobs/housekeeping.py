@@ -1,0 +1,35 @@
+"""Small work that keeps tables from growing for ever."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from core.accounts import sessions, throttle, tickets
+from core.sql import load
+from core.storage import partitions
+from ingest.jobs.task import Work
+
+KEEP_JOBS = timedelta(days=30)
+"""How long a job that was given up can be looked at."""
+
+
+def drop_raw(work: Work) -> str:
+    gone = partitions.drop_before(work.database, work.now - timedelta(days=work.settings.raw_retention_days))
+    return f"{gone} partitions dropped"
+
+
+def adopt(work: Work) -> str:
+    return f"{partitions.adopt(work.database)} partitions made"
+
+
+def sign_ins(work: Work) -> str:
+    """Each is removed when the next one comes, too; here for those after which none comes."""
+    with work.database.borrow() as connection:
+        ended = sum(part.clean(connection, work.now) for part in (sessions, tickets, throttle))
+    return f"{ended} removed"
+
+
+def job_history(work: Work) -> str:
+    with work.database.borrow() as connection:
+        removed = connection.execute(load("jobs_remove"), {"before": work.now - KEEP_JOBS}).rowcount
+    return f"{removed} removed"

@@ -1,0 +1,25 @@
+"""All work that happens by itself, in one table. Times are UTC; a sixth field of a period is seconds.
+
+Two things that come regularly are not here, because rows depend on them: the fold and the partitions of the next days
+stay in the writer (`ingest/upkeep.py`). Reports are exact without a fold, but each read gets slower with what waits for
+it, and it must see just the deltas that the writer commits, at its pace; and a day without its partition would fill
+DEFAULT. Neither may wait for a worker that is down or busy.
+"""
+
+from __future__ import annotations
+
+from ingest.jobs import housekeeping
+from ingest.jobs.task import Task
+
+PERIODIC = (
+    Task("raw-retention", "Drop raw rows older than RAW_RETENTION_DAYS", housekeeping.drop_raw, "7 * * * *"),
+    Task("stray-days", "Give days that arrived late a partition of their own", housekeeping.adopt, "37 * * * *"),
+    Task("sign-ins", "Remove ended sessions, tickets and failed sign-ins", housekeeping.sign_ins, "52 * * * *"),
+    Task("job-history", "Remove finished jobs from the queue", housekeeping.job_history, "23 4 * * *"),
+)
+"""Name, what it does, the function, when."""
+
+ON_DEMAND: tuple[Task, ...] = ()
+"""What is done when it is asked for, through `core.jobs.defer`."""
+
+TABLE = (*PERIODIC, *ON_DEMAND)
