@@ -22,6 +22,8 @@ NO_RELAY = (
 NO_COLLECTOR = "COLLECTOR_PORT is not set. Set it to the port to listen on, for example: COLLECTOR_PORT=7070"
 ROLES = ("all", "tap", "collector", "writer", "jobs")
 PR_SET_PDEATHSIG = 1
+BEHIND_TRAFFIC = 5
+"""How much nicer jobs are than what carries and stores traffic."""
 
 
 def main() -> int:
@@ -90,6 +92,7 @@ def run(settings: Settings, role: str, worker: int, pulse: int | None) -> int:
             print(f"The collector cannot listen on port {settings.collector_port}: {error}", file=sys.stderr)
             return 1
     elif role == "jobs":
+        os.nice(BEHIND_TRAFFIC)  # before its libraries are loaded: at a start the taps want the processor
         from ingest.jobs.process import run_jobs
 
         configure_logs(settings.log_level, "jobs")
