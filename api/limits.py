@@ -16,6 +16,8 @@ from core.exceptions import RelayAnalyticsError
 
 LONGEST_TARGET = 8192
 """Bytes of path and query."""
+LONGEST_BODY = 64 * 1024
+"""Bytes of the body of a call that changes something."""
 BUSY_RETRY_SECONDS = 10
 
 

@@ -11,7 +11,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.limits import LONGEST_TARGET
+from api.limits import LONGEST_BODY, LONGEST_TARGET
 from api.problems import problem, unexpected
 
 log = structlog.get_logger("api")
@@ -23,6 +23,7 @@ SECURITY_HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "cache-control": "no-store",
 }
+WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 DATA_ONLY = "default-src 'none'; frame-ancestors 'none'"
 """The Content-Security-Policy of everything but the documentation page."""
 
@@ -79,8 +80,13 @@ def _refusal(scope: Scope) -> ASGIApp | None:
     headers = Headers(scope=scope)
     if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > LONGEST_TARGET:
         return problem(Request(scope), 414, f"Path and query can have {LONGEST_TARGET} bytes together.")
-    if headers.get("content-length", "0") != "0" or "transfer-encoding" in headers:
-        return problem(Request(scope), 413, "This API takes no request bodies: everything is in path and query.")
+    length = headers.get("content-length", "0")
+    if "transfer-encoding" in headers or not length.isdecimal() or len(length) > 9:
+        return problem(Request(scope), 413, "A body must say its length.")
+    if scope["method"] not in WITH_BODY and int(length):
+        return problem(Request(scope), 413, f"{scope['method']} takes no body: everything is in path and query.")
+    if int(length) > LONGEST_BODY:
+        return problem(Request(scope), 413, f"A body can have {LONGEST_BODY} bytes.")
     return None
 
 

@@ -14,10 +14,13 @@ from starlette.exceptions import HTTPException
 from api.limits import BUSY_RETRY_SECONDS, TooManyCallsError, TooManyExportsError
 from core.exceptions import (
     BadParameterError,
+    ChannelInUseError,
     DatabaseUnavailableError,
+    DeliveryFailed,
     InvalidTokenError,
     NotAllowedError,
     StatementTimeoutError,
+    UnknownChannelError,
     UnknownClientError,
 )
 
@@ -70,6 +73,14 @@ async def _unknown(request: Request, error: Exception) -> ProblemResponse:
     return problem(request, 404, str(error))
 
 
+async def _in_use(request: Request, error: Exception) -> ProblemResponse:
+    return problem(request, 409, str(error))
+
+
+async def _not_delivered(request: Request, error: Exception) -> ProblemResponse:
+    return problem(request, 502, str(error))
+
+
 async def _not_allowed(request: Request, error: Exception) -> ProblemResponse:
     return problem(request, 403, str(error))
 
@@ -105,6 +116,9 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(BadParameterError, _bad_parameter)
     app.add_exception_handler(UnknownClientError, _unknown)
+    app.add_exception_handler(UnknownChannelError, _unknown)
+    app.add_exception_handler(ChannelInUseError, _in_use)
+    app.add_exception_handler(DeliveryFailed, _not_delivered)
     app.add_exception_handler(NotAllowedError, _not_allowed)
     app.add_exception_handler(TooManyCallsError, _too_many_calls)
     app.add_exception_handler(TooManyExportsError, _busy)

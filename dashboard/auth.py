@@ -11,9 +11,12 @@ from typing import NoReturn
 
 import streamlit as st
 
+from core import permissions
 from core.accounts import sessions, tickets
 from core.accounts.users import User
+from core.audit import Actor
 from core.exceptions import DatabaseUnavailableError
+from core.permissions import Action, Resource
 from dashboard import nav
 from dashboard.places import BASE, COOKIE, database, now
 
@@ -90,3 +93,9 @@ def account_menu(user: User) -> None:
         if st.button("Sign out", icon=":material/logout:", type="tertiary", key="sign-out"):
             hashed = sessions.token_hash(cookie() or "").hex()
             go(f"{BASE}/auth/end?ticket={tickets.issue(database(), 'sign-out', hashed, now())}")
+
+
+def acting(user: User, action: Action, resource: Resource) -> Actor:
+    """`user` as someone who does this on a page. Raises NotAllowedError."""
+    permissions.require(user, action, resource)
+    return Actor(user.username, "page")

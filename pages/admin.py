@@ -1,8 +1,8 @@
-"""Admin: who may sign in, tokens for the API, what is kept how long, how the database is, and who did what."""
+"""Admin: who may sign in, tokens, channels, what is kept how long, how the database is, and who did what."""
 
 import streamlit as st
 
-from dashboard import admin_audit, admin_system, admin_tokens, admin_users, auth
+from dashboard import admin_audit, admin_channels, admin_system, admin_tokens, admin_users, auth
 from dashboard.components import page_header
 
 user = auth.require("admin")
@@ -10,6 +10,7 @@ user = auth.require("admin")
 SECTIONS = {
     "users": admin_users.show,
     "tokens": admin_tokens.show,
+    "channels": admin_channels.show,
     "system": admin_system.show,
     "audit": admin_audit.show,
 }

@@ -25,7 +25,7 @@ _PROBLEM = {"application/problem+json": {"schema": ProblemOut.model_json_schema(
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     401: {"description": "No token, or one that is unknown, revoked or expired", "content": _PROBLEM},
     403: {"description": "The role or the scopes of the token do not include this", "content": _PROBLEM},
-    413: {"description": "The request has a body", "content": _PROBLEM},
+    413: {"description": "The request has a body where it takes none, or too long a one", "content": _PROBLEM},
     414: {"description": "Path and query are too long", "content": _PROBLEM},
     422: {"description": "A parameter has a value that cannot be used", "content": _PROBLEM},
     429: {"description": "The token has no calls left; go on after `Retry-After` seconds", "content": _PROBLEM},
@@ -33,6 +33,11 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     504: {"description": "The database took too long; ask for a shorter range", "content": _PROBLEM},
 }
 NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"description": "There is none of this name", "content": _PROBLEM}}
+UNREADABLE: dict[int | str, dict[str, Any]] = {400: {"description": "The body is no JSON", "content": _PROBLEM}}
+CONFLICT: dict[int | str, dict[str, Any]] = {409: {"description": "It is in use", "content": _PROBLEM}}
+NOT_DELIVERED: dict[int | str, dict[str, Any]] = {
+    502: {"description": "The other side did not take the message", "content": _PROBLEM}
+}
 NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "The same as the caller has (`If-None-Match`)"}}
 FILES: dict[int | str, dict[str, Any]] = {
     200: {

@@ -83,6 +83,8 @@ def test_requests_that_are_too_large_are_refused_at_the_door(served: Served) -> 
     assert body.status_code == 413
     chunked = served.client.request("GET", f"{PREFIX}/reports", content=iter([b"x"]))
     assert chunked.status_code == 413
+    assert served.client.post(f"{PREFIX}/channels", content=b"x" * 65537).status_code == 413
+    assert served.client.post(f"{PREFIX}/channels", content=iter([b"x"])).status_code == 413
 
 
 def test_header_values_come_back_nowhere(served: Served) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import audit
 from core.accounts import tokens, users
-from core.settings import Settings
+from core.delivery import registry
+from core.settings import Settings, get_settings
 from core.storage.database import Database
 from dashboard import admin_system
 from tests.dashboard.conftest import OpenApp
@@ -79,6 +81,39 @@ def test_a_revoked_token_ends(app: OpenApp, people: Database) -> None:
     page.button("ad-revoke").click()
     sent(page)
     assert tokens.listing(people)[0].state(datetime.now(UTC)) == "revoked"
+
+
+def test_a_webhook_is_added_and_its_secret_shown_once(app: OpenApp, people: Database) -> None:
+    page = section(app("admin"), "channels")
+    next(control for control in page.button_group if control.label == "Kind").set_value("webhook")
+    sent(page)
+    name, address = page.text_input
+    name.set_value("billing")
+    address.set_value("https://example.org/hook?token=abc")
+    next(button for button in page.button if button.label == "Add").click()
+    sent(page)
+    assert not page.exception
+    channel = registry.named(people, "billing")
+    assert channel.secret is not None
+    assert [code.value for code in page.code] == [channel.secret.get_secret_value()]
+    assert [frame.value["delivers to"].tolist() for frame in page.dataframe] == [["https://example.org/…"]]
+    sent(page)
+    assert not page.code
+
+
+def test_a_test_says_what_became_of_it(
+    app: OpenApp, people: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DELIVERY_DIR", str(tmp_path))
+    get_settings.cache_clear()
+    registry.add(people, audit.Actor("admin", "page"), "files", "directory", "in", datetime.now(UTC))
+    page = section(app("admin"), "channels")
+    next(box for box in page.selectbox if box.label == "Channel").set_value("files")
+    sent(page)
+    page.button("ad-test").click()
+    sent(page)
+    assert "Delivered: wrote" in page.success[0].value
+    assert len(list((tmp_path / "in").iterdir())) == 1
 
 
 def test_the_log_shows_what_was_done(app: OpenApp, people: Database) -> None:

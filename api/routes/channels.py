@@ -1,0 +1,92 @@
+"""Channels that reports and alerts are delivered to."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Request
+from pydantic import BaseModel, Field
+
+from api.guard import Access, Guard
+from api.parameters import TEXT, Strict
+from api.routes.common import CONFLICT, NOT_DELIVERED, NOT_FOUND, UNREADABLE, router
+from core.delivery import registry
+from core.delivery.channels import Channel, Kind
+
+Name = Annotated[str, Path(description="Name of the channel", examples=["books"], **TEXT)]
+Managing = Annotated[Access, Depends(Guard("manage", "channels"))]
+
+
+class ChannelIn(Strict):
+    name: str = Field(examples=["books"], max_length=63, description="Small letters, digits, `.`, `_` and `-`")
+    kind: Kind
+    address: str = Field(
+        examples=["ann@example.org, bob@example.org"],
+        max_length=2000,
+        description="Mail addresses, a URL, a directory below `DELIVERY_DIR`, or an npub",
+    )
+
+
+class ChannelOut(BaseModel):
+    name: str = Field(examples=["books"])
+    kind: Kind
+    delivers_to: str = Field(description="Its address; of a webhook only the host", examples=["ann@example.org"])
+    created_at: datetime
+    created_by: str
+
+
+class NewChannelOut(ChannelOut):
+    secret: str | None = Field(description="What calls of a webhook are signed with; shown this once")
+
+
+class ChannelsOut(BaseModel):
+    data: list[ChannelOut]
+
+
+class SentOut(BaseModel):
+    detail: str = Field(description="What became of it", examples=["hook.example.org answered 204"])
+
+
+def routes() -> APIRouter:
+    made = router("delivery")
+
+    @made.get("/channels", summary="Channels that reports and alerts are delivered to")
+    def list_of_channels(
+        request: Request, access: Annotated[Access, Depends(Guard("read", "channels"))]
+    ) -> ChannelsOut:
+        """By name; their secrets are not shown."""
+        return ChannelsOut(data=[_shown(channel) for channel in registry.listing(request.app.state.database)])
+
+    @made.post("/channels", summary="Add a channel", status_code=201, responses=UNREADABLE)
+    def add_channel(request: Request, access: Managing, given: ChannelIn) -> NewChannelOut:
+        """The signing secret of a webhook is in this answer and in no other."""
+        made = registry.add(
+            request.app.state.database, access.actor, given.name, given.kind, given.address, datetime.now(UTC)
+        )
+        secret = made.secret.get_secret_value() if made.secret else None
+        return NewChannelOut(**_shown(made).model_dump(), secret=secret)
+
+    @made.delete("/channels/{name}", summary="Remove a channel", status_code=204, responses=NOT_FOUND | CONFLICT)
+    def remove_channel(request: Request, access: Managing, name: Name) -> None:
+        """Refused while something is delivered through it."""
+        registry.remove(request.app.state.database, access.actor, name, datetime.now(UTC))
+
+    @made.post("/channels/{name}/test", summary="Send a test message", responses=NOT_FOUND | NOT_DELIVERED)
+    def test_channel(request: Request, access: Managing, name: Name) -> SentOut:
+        """Answers once the other side has taken it, which may last up to a minute."""
+        state = request.app.state
+        receipt = registry.send_test(state.database, access.actor, name, datetime.now(UTC), state.settings)
+        return SentOut(detail=receipt.detail)
+
+    return made
+
+
+def _shown(channel: Channel) -> ChannelOut:
+    return ChannelOut(
+        name=channel.name,
+        kind=channel.kind,
+        delivers_to=channel.shown,
+        created_at=channel.created_at,
+        created_by=channel.created_by,
+    )
