@@ -15,7 +15,7 @@ from dashboard.tables import table
 
 user = auth.require("admin", "analyst", "business")
 
-filters = filter_bar.bar("Bandwidth", ("event_type", "client"))
+filters = filter_bar.bar("Bandwidth", ("event_type", "kind", "client"))
 tariff = prices.tried()
 bandwidth = load(user, reports.bandwidth, filters, **({"tariff": tariff.source} if tariff else {}))
 notes(bandwidth, NO_TARIFF, NO_MINUTES)

@@ -16,8 +16,12 @@ from dashboard.tables import table
 
 user = auth.require("admin", "analyst", "business", "client")
 
+MOST_KINDS = 8
+
 own = user.role == "client"
-filters = filter_bar.bar("Your usage" if own else "Client", ("event_type",) if own else ("event_type", "client"))
+filters = filter_bar.bar(
+    "Your usage" if own else "Client", ("event_type", "kind") if own else ("event_type", "kind", "client")
+)
 if not own and filters.client is None:
     empty_state(
         "Whose page?",
@@ -94,8 +98,21 @@ with right, card("By event type", "", key="types", downloads=exports.links(repor
         words="Messages by type",
     )
 
-left, right = st.columns([1, 1.2], gap="small")
-with left, card("Errors by code", "", key="codes", downloads=exports.links(reports.client, "error_codes", arguments)):
+left, middle, right = st.columns([1.1, 0.9, 1], gap="small")
+with (
+    left,
+    card(
+        "Kinds of events", "click to filter", key="kinds", downloads=exports.links(reports.client, "kinds", arguments)
+    ),
+):
+    if client["kinds"].empty:
+        st.caption("It sent no EVENT in this range.")
+    else:
+        charts.picking(
+            shares.kinds(client["kinds"], MOST_KINDS), "cl-kinds", "Its events by kind", "key",
+            lambda kind: filter_bar.choose(kind=kind),
+        )  # fmt: skip
+with middle, card("Errors by code", "", key="codes", downloads=exports.links(reports.client, "error_codes", arguments)):
     if client["error_codes"].empty:
         st.caption("No errors in this range.")
     else:

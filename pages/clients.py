@@ -23,7 +23,7 @@ SORTS = {
 }
 SHOWN = 100
 
-filters = filter_bar.bar("Clients", ("event_type",), compare=False, buckets=False)
+filters = filter_bar.bar("Clients", ("event_type", "kind"), compare=False, buckets=False)
 with st.container(key="client-search", horizontal=True, vertical_alignment="bottom", gap="small"):
     search = st.text_input(
         "Find", key="find", bind="query-params", placeholder="Part of a client_id or a name", icon=":material/search:"

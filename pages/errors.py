@@ -13,7 +13,7 @@ from dashboard.tables import table
 
 user = auth.require("admin", "analyst", "business")
 
-filters = filter_bar.bar("Errors", ("event_type", "error_code", "client"))
+filters = filter_bar.bar("Errors", ("event_type", "kind", "error_code", "client"))
 errors = load(user, reports.errors, filters)
 notes(errors)
 timeline, codes = errors["timeline"], errors["error_codes"]

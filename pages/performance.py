@@ -11,11 +11,13 @@ from dashboard.tables import table
 
 user = auth.require("admin", "analyst", "business")
 
-filters = filter_bar.bar("Performance", ("event_type",))
+filters = filter_bar.bar("Performance", ("event_type", "kind", "client"))
 times = load(user, reports.response_times, filters)
 notes(times)
-summary, timeline = times["summary"].iloc[0], times["timeline"]
-before = load(user, reports.response_times, filters.before(times.meta))["summary"].iloc[0] if filters.compare else None
+summary, timeline = times["summary"].astype(object).iloc[0], times["timeline"]
+before = None
+if filters.compare:
+    before = load(user, reports.response_times, filters.before(times.meta))["summary"].astype(object).iloc[0]
 
 
 def percentile(label: str, name: str, trend: str) -> kpis.Number:
@@ -95,4 +97,6 @@ with (
     if times["first_event"]["delivering"].any():
         charts.over_time(history.first_events(times), "pf-first", "Time to the first event")
     else:
-        st.caption("No REQ delivered a stored event here.")
+        st.caption(
+            "No REQ delivered a stored event here." if filters.client is None else "Not kept by client, only for all."
+        )

@@ -2,10 +2,9 @@
 
 from datetime import timedelta
 
-import pandas as pd
 import streamlit as st
 
-from core import formats, kinds, reports
+from core import formats, reports
 from core.charts import history, shares
 from core.charts.live import fold
 from core.periods import MAX_HOURS
@@ -26,7 +25,7 @@ against = "vs before" if filters.compare else ""
 notes(traffic)
 timeline = traffic["timeline"]
 
-users = load(user, reports.users, filters) if filters.client is None and filters.kind is None else None
+users = load(user, reports.users, filters) if filters.client is None else None
 numbers = [kpis.counted(traffic, "events", "Events", against=against)]
 if users is not None:
     summary, trend = users["summary"].iloc[0], users["timeline"]["clients"].tolist()
@@ -78,22 +77,13 @@ with (
         "Kinds of events", "click to filter", key="kinds", downloads=exports.links(reports.traffic, "kinds", arguments)
     ),
 ):
-    rows = traffic["kinds"].head(MOST_KINDS)
-    if rows.empty:
-        st.caption("No EVENT messages by kind here: kinds belong to EVENT, and are not kept by client.")
+    if traffic["kinds"].empty:
+        st.caption("No EVENT messages here: kinds belong to them.")
     else:
-        bars = pd.DataFrame(
-            {
-                "key": [None if pd.isna(kind) else int(kind) for kind in rows["kind"]],
-                "name": [kinds.label(None if pd.isna(kind) else int(kind)) for kind in rows["kind"]],
-                "value": rows["events"],
-                "tip": rows["events"].map(formats.count),
-                "share": rows["events"] / traffic["kinds"]["events"].sum(),
-            }
-        )
         charts.picking(
-            shares.ranked(bars, "Kind"), "tr-kinds", "Events by kind", "key", lambda kind: filter_bar.choose(kind=kind)
-        )
+            shares.kinds(traffic["kinds"], MOST_KINDS), "tr-kinds", "Events by kind", "key",
+            lambda kind: filter_bar.choose(kind=kind),
+        )  # fmt: skip
 
 left, right = st.columns([1.2, 1], gap="small")
 with left, card("Busiest hours", f"mean events per hour, {filters.time_zone}", key="pattern"):

@@ -12,7 +12,7 @@ from dashboard.tables import table
 
 user = auth.require("admin", "analyst", "business")
 
-filters = filter_bar.bar("Users", ("event_type",))
+filters = filter_bar.bar("Users", ("event_type", "kind"))
 users = load(user, reports.users, filters)
 against = "vs before" if filters.compare else ""
 notes(users)

@@ -9,7 +9,8 @@ import pandas as pd
 
 from core.charts.parts import finish
 from core.charts.theme import EVENT_TYPES, VIOLET
-from core.formats import COUNT_AXIS
+from core.formats import COUNT_AXIS, count
+from core.kinds import label
 
 PICK = "pick"
 """Name of the selection of what was clicked."""
@@ -68,6 +69,21 @@ def ranked(rows: pd.DataFrame, title: str, labels: str = COUNT_AXIS, height: int
     )
     chart: alt.Chart = finish(bars, height or max(28 * len(rows) + 24, 80))  # type: ignore[assignment]
     return chart
+
+
+def kinds(rows: pd.DataFrame, most: int) -> alt.Chart:
+    """Ranked bars of the first `most` rows of a table `kinds`; a click picks the kind."""
+    named = [None if pd.isna(kind) else int(kind) for kind in rows["kind"]]
+    bars = pd.DataFrame(
+        {
+            "key": named,
+            "name": [label(kind) for kind in named],
+            "value": rows["events"],
+            "tip": rows["events"].map(count),
+            "share": rows["events"] / max(rows["events"].sum(), 1),
+        }
+    )
+    return ranked(bars.head(most), "Kind")
 
 
 def pattern(rows: pd.DataFrame, height: int = 300, unit: str = "Events") -> alt.Chart:

@@ -28,6 +28,7 @@ from core.reports.bandwidth_tables import (
 from core.reports.configured import Configured, tariff_of
 from core.reports.declaration import Parameter, Report, Result
 from core.reports.frame import Day, Frame
+from core.reports.kinds import kept_from, sums_of_kind
 from core.reports.query import Read, Rows, snapshot
 from core.storage.client_sums import client_sums
 from core.storage.database import Database
@@ -41,7 +42,17 @@ NO_TARIFF = (
     'No tariff is set, so there is no cost: set TARIFF, for example {"currency": "EUR", "per_gb_out": "0.05"}; '
     "see docs/billing.md."
 )
+QUERIES = {
+    (False, False): ("bandwidth_over_time", "peak_hours"),
+    (True, False): ("bandwidth_of_client", "peak_hours_of_client"),
+    (False, True): ("bandwidth_of_kind", "peak_hours_of_kind"),
+    (True, True): ("bandwidth_of_client_and_kind", "peak_hours_of_client_and_kind"),
+}
+"""Over time, and the peaks: of a client, of a kind."""
 NO_MINUTES = "Minutes are not kept by client, so there are no peak minutes of a single one; its peak hours are there."
+NO_MINUTES_OF_KINDS = (
+    "Minutes are not kept by kind, so there are no peak minutes of a single one; its peak hours are there."
+)
 
 
 def run(
@@ -52,6 +63,7 @@ def run(
     granularity: str = "auto",
     time_zone: str = "UTC",
     event_type: str | None = None,
+    kind: int | None = None,
     client: str | None = None,
     compare: bool = True,
     top: int = TOP,
@@ -63,14 +75,17 @@ def run(
     Raises BadParameterError and DatabaseUnavailableError.
     """
     asked = framing.frame(start, end, granularity, time_zone)
-    filters = {"event_type": framing.checked_event_type(event_type, TYPES), "client": client}
+    filters = {
+        "event_type": framing.checked_event_type(event_type, TYPES),
+        "kind": framing.checked_kind(kind, event_type),
+        "client": client,
+    }
     most = {
         "top": framing.checked_count("top", top, MOST_TOP),
         "peaks": framing.checked_count("peaks", peaks, MOST_PEAKS),
     }
     prices = tariff_of(tariff)
-    over_time = "bandwidth_over_time" if client is None else "bandwidth_of_client"
-    peak_hours = "peak_hours" if client is None else "peak_hours_of_client"
+    over_time, peak_hours = QUERIES[client is not None, kind is not None]
     span = {"start": asked.period.start, "end": asked.period.end} | filters | most
     current, previous = comparing.compared(asked, now)
     with snapshot(database) as read:
@@ -82,15 +97,16 @@ def run(
         minutes: Rows = []
         ranking: Rows = []
         if client is None:
-            minutes_ahead = read.ahead("peak_minutes", span)
-            ranking = _ranking(read, asked.period, event_type, top)
+            minutes_ahead = read.ahead("peak_minutes", span) if kind is None else list
+            ranking = _ranking(read, asked.period, event_type, kind, top)
             minutes = minutes_ahead()
         series, hours, newest = series_ahead(), hours_ahead(), newest_ahead()
         if client is not None:
             ranking = only_client(client, series)
+        notes = kept_from(read, asked.period, kind)
         compared, before = (total() for total in totals) if compare else ([], [])
-    notes = [] if prices is not None else [NO_TARIFF]
-    notes += [] if client is None else [NO_MINUTES]
+    notes += [] if prices is not None else [NO_TARIFF]
+    notes += [NO_MINUTES] if client is not None else [NO_MINUTES_OF_KINDS] if kind is not None else []
     zone = asked.period.zone
     return Result(
         framing.meta("bandwidth", asked, database, now, newest, notes=notes),
@@ -106,9 +122,13 @@ def run(
     )
 
 
-def _ranking(read: Read, period: Period, event_type: str | None, top: int) -> Rows:
+def _ranking(read: Read, period: Period, event_type: str | None, kind: int | None, top: int) -> Rows:
     """(client_id, bytes in, bytes out) of the clients with the most wire bytes, in order."""
-    found = client_sums(read, period.start, period.end, ("bytes_in", "bytes_out"), event_type)
+    measures = ("bytes_in", "bytes_out")
+    if kind is None:
+        found = client_sums(read, period.start, period.end, measures, event_type)
+    else:
+        found = sums_of_kind(read, period.start, period.end, measures, kind)
     bytes_in, bytes_out = found.measures["bytes_in"], found.measures["bytes_out"]
     order = np.lexsort((found.clients, -(bytes_in + bytes_out)))[:top]
     order = order[bytes_in[order] + bytes_out[order] > 0]
@@ -129,6 +149,7 @@ bandwidth = Report(
     parameters=(
         *framing.RANGE,
         Parameter("event_type", f"only bytes of this verb; `{DELIVERY}`: those that belong to no message", None, TYPES),
+        framing.KIND,
         framing.CLIENT,
         comparing.COMPARE,
         Parameter("top", f"how many clients to list, 1 to {MOST_TOP}", TOP),

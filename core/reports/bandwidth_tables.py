@@ -70,7 +70,7 @@ PEAK_HOURS = Table(
 )
 PEAK_MINUTES = Table(
     "peak_minutes",
-    "the minutes with the most wire bytes; empty for a single client, whose minutes are not kept",
+    "the minutes with the most wire bytes; empty for a single client or kind, whose minutes are not kept",
     (Column("timestamp", "beginning of the minute"), *PEAK),
 )
 CLIENTS = Table(

@@ -17,6 +17,7 @@ from core.reports import frame as framing
 from core.reports.binned import Binned, Sketches
 from core.reports.declaration import Parameter, Report, Result
 from core.reports.frame import Day, Frame, quotient, ratio
+from core.reports.kinds import kept_from, kinds_table
 from core.reports.newest_errors import newest_errors_ahead
 from core.reports.percentiles import ERROR_BOUND
 from core.reports.query import Rows, snapshot
@@ -25,6 +26,7 @@ from core.storage.database import Database
 
 LATEST = 50
 MOST_LATEST = 1000
+OF_A_KIND = "Percentiles of a client are not kept by kind: they are left out. Its error codes are those of all it sent."
 COUNTS = [column.name for column in tables.COUNTS]
 
 
@@ -37,6 +39,7 @@ def run(
     granularity: str = "auto",
     time_zone: str = "UTC",
     event_type: str | None = None,
+    kind: int | None = None,
     latest: int = LATEST,
     compare: bool = True,
 ) -> Result:
@@ -53,17 +56,21 @@ def run(
         parameters = asked.parameters | {
             "client_no": client_no,
             "event_type": framing.checked_event_type(event_type),
+            "kind": framing.checked_kind(kind, event_type),
+            "client": client,
         }
+        over_time = "client_over_time" if kind is None else "client_kind_over_time"
         days_before = client_parts.built_before(read)
         parts = parameters | client_parts.parts(asked.edges, days_before)
         whole = comparing.total(asked.period) | {"clients": [client_no]}
         latest_ahead = newest_errors_ahead(read, asked.period, latest, client_no=client_no)
-        latency_ahead = read.ahead("client_latency", parts)
+        latency_ahead = read.ahead("client_latency", parts) if kind is None else list
         # answered while the bins are added up
-        pattern_ahead = read.ahead("client_pattern", parameters)
-        measures_ahead = read.ahead("client_over_time", parts)
+        pattern_ahead = read.ahead("client_pattern" if kind is None else "client_pattern_of_kind", parameters)
+        measures_ahead = read.ahead(over_time, parts)
+        kinds_ahead = read.ahead("client_kinds", parameters) if event_type in (None, "EVENT") else list
         totals = [
-            read.ahead("client_over_time", parameters | client_parts.parts([period.start, period.end], days_before))
+            read.ahead(over_time, parameters | client_parts.parts([period.start, period.end], days_before))
             for period in ((current, previous) if compare else ())
         ]
         sessions_ahead = read.ahead("client_sessions", parameters)
@@ -75,13 +82,16 @@ def run(
         measures, sessions = measures_ahead(), sessions_ahead()
         compared, before = (total() for total in totals) if compare else ([], [])
         errors, newest = [row[2:] for row in errors_ahead()], newest_ahead()
+        kinds = kinds_ahead()
+        notes = kept_from(read, asked.period, kind) + ([] if kind is None else [OF_A_KIND])
     messages = [row for row in measures if row[1] != "DELIVERY"]
     return Result(
-        framing.meta("client", asked, database, now, newest, error_bound=ERROR_BOUND),
+        framing.meta("client", asked, database, now, newest, error_bound=ERROR_BOUND, notes=notes),
         {
             "summary": _summary(found[0], measures, binned, sessions, pattern, asked),
             "timeline": _timeline(measures, binned, sessions, asked),
             "event_types": _types(messages, binned),
+            "kinds": kinds_table(kinds),
             "error_codes": _codes(errors),
             "pattern": pattern,
             "comparison": comparing.comparison(
@@ -192,6 +202,7 @@ client = Report(
         Parameter("client", "client_id of the client; required"),
         *framing.RANGE,
         framing.EVENT_TYPE,
+        framing.KIND,
         comparing.COMPARE,
         Parameter("latest", f"how many of its latest errors to list, 0 to {MOST_LATEST}", LATEST),
     ),

@@ -6,6 +6,7 @@ from core.reports import realtime_tables
 from core.reports.clients import MEASURES
 from core.reports.comparison import COMPARISON
 from core.reports.declaration import Column, Table
+from core.reports.kinds import KIND_COLUMNS
 
 COUNTS = MEASURES
 TIMES = (
@@ -52,6 +53,7 @@ TYPES = Table(
         Column("share", "part of all its messages, 0 to 1"),
     ),
 )
+KINDS = Table("kinds", "EVENT messages of the client by Nostr kind, most frequent first", KIND_COLUMNS)
 CODES = Table(
     "error_codes",
     "errors of all event types by code, most frequent first",
@@ -77,4 +79,4 @@ LATEST_ERRORS = Table(
     realtime_tables.ERRORS.columns,
 )
 
-TABLES = (SUMMARY, TIMELINE, TYPES, CODES, PATTERN, COMPARISON, LATEST_ERRORS)
+TABLES = (SUMMARY, TIMELINE, TYPES, KINDS, CODES, PATTERN, COMPARISON, LATEST_ERRORS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +13,8 @@ from core.exceptions import BadParameterError
 from core.reports import frame as framing
 from core.reports.declaration import Column, Parameter, Report, Result, Table
 from core.reports.frame import Day, Frame
-from core.reports.query import Rows, snapshot
+from core.reports.kinds import clients_of_kind, kept_from
+from core.reports.query import Read, Rows, snapshot
 from core.reports.ranking import SORTS, Leading, Ranking, ranking
 from core.storage.blocks import blocks
 from core.storage.database import Database
@@ -71,6 +73,7 @@ def run(
     end: Day,
     time_zone: str = "UTC",
     event_type: str | None = None,
+    kind: int | None = None,
     sort: str = "events",
     search: str | None = None,
     limit: int = LIMIT,
@@ -85,18 +88,29 @@ def run(
     if offset < 0:
         raise BadParameterError(f"offset is {offset}; it can be 0 or more.")
     wanted = framing.checked_event_type(event_type)
+    framing.checked_kind(kind, event_type)
     span = blocks(database, asked.period.start, asked.period.end) | {"event_type": wanted}
     with snapshot(database) as read:
-        found = ranking(read, asked.period.start, asked.period.end, sort, event_type=wanted, search=search)
+        found = ranking(read, asked.period.start, asked.period.end, sort, event_type=wanted, kind=kind, search=search)
         leading = found.top(limit, offset)
         numbers = [number for number, _ in leading]
-        measures = read("client_measures", span | {"clients": numbers}) if numbers else []
+        measures = _measures(read, span, numbers, kind) if numbers else []
         names = read("client_names", {"clients": numbers}) if numbers else []
         newest = read(*framing.newest_query(now))
+        notes = kept_from(read, asked.period, kind)
     return Result(
-        framing.meta("clients", asked, database, now, newest),
+        framing.meta("clients", asked, database, now, newest, notes=notes),
         {"clients": _table(leading, measures, names, asked, offset, found.total), "summary": _summary(found, leading)},
     )
+
+
+def _measures(read: Read, span: Mapping[str, Any], numbers: list[int], kind: int | None) -> Rows:
+    """Rows of the query `client_measures`: (client, event type, measures …, ms)."""
+    if kind is None:
+        return read("client_measures", {**span, "clients": numbers})
+    chosen = set(numbers)
+    rows = clients_of_kind(read, span["start"], span["end"], kind)
+    return [(row[0], "EVENT", *row[1:]) for row in rows if row[0] in chosen]
 
 
 def _table(leading: Leading, measures: Rows, names: Rows, asked: Frame, offset: int, total: int) -> pd.DataFrame:
@@ -140,6 +154,7 @@ clients = Report(
         framing.END,
         framing.TIME_ZONE,
         framing.EVENT_TYPE,
+        framing.KIND,
         Parameter("sort", "the measure that ranks", "events", SORTS),
         Parameter("search", "only clients whose client_id or name contains this, in whatever case"),
         Parameter("limit", f"how many to list, 1 to {MOST}", LIMIT),

@@ -15,6 +15,7 @@ from core.reports import frame as framing
 from core.reports import realtime_tables
 from core.reports.declaration import Column, Parameter, Report, Result, Table
 from core.reports.frame import Day, Frame, ratio
+from core.reports.kinds import kept_from
 from core.reports.newest_errors import newest_errors_ahead
 from core.reports.query import Read, Rows, snapshot
 from core.reports.ranking import ranking
@@ -57,8 +58,8 @@ TYPES = Table(
 )
 CLIENTS = Table(
     "clients",
-    "the clients with the most errors, as many as asked for; empty for a single event type, by which no code of a "
-    "client is kept",
+    "the clients with the most errors, as many as asked for; empty for a single event type or kind, by which no "
+    "code of a client is kept",
     (
         Column("client_id", "stable name of the client"),
         ERRORS,
@@ -72,6 +73,12 @@ LATEST_ERRORS = Table(
 )
 
 
+OF_ALL = ("traffic_over_time", "errors_over_time")
+OF_CLIENT = ("traffic_of_client", "errors_of_client")
+OF_KIND = ("kind_over_time", "errors_of_kind")
+"""The queries of messages and of errors over time."""
+
+
 def run(
     database: Database,
     now: datetime,
@@ -80,6 +87,7 @@ def run(
     granularity: str = "auto",
     time_zone: str = "UTC",
     event_type: str | None = None,
+    kind: int | None = None,
     error_code: str | None = None,
     client: str | None = None,
     latest: int = LATEST,
@@ -92,24 +100,28 @@ def run(
         raise BadParameterError(f"top is {top}; it can be 0 to {MOST_TOP}.")
     if client is not None and event_type is not None:
         raise BadParameterError("a client's errors are not kept by type; ask for a client or an event type, not both.")
+    framing.checked_alone(framing.checked_kind(kind, event_type), client, "errors")
     asked = framing.frame(start, end, granularity, time_zone)
-    messages_of = {"event_type": framing.checked_event_type(event_type), "kind": None, "client": client}
-    errors_of = {"event_type": event_type, "error_code": framing.checked_error_code(error_code), "client": client}
-    span = {"start": asked.period.start, "end": asked.period.end, "top": 0 if event_type else top}
+    messages_of = {"event_type": framing.checked_event_type(event_type), "kind": kind, "client": client}
+    errors_of = messages_of | {"error_code": framing.checked_error_code(error_code)}
+    of_some = event_type is not None or kind is not None
+    span = {"start": asked.period.start, "end": asked.period.end, "top": 0 if of_some else top}
     one = client is not None
-    ranked = top > 0 and not (one or event_type or error_code)
+    over_time, errors_over_time = OF_CLIENT if one else OF_KIND if kind is not None else OF_ALL
+    ranked = top > 0 and not (one or of_some or error_code)
     with snapshot(database) as read:
         client_no = _number(read, client)
         latest_ahead = newest_errors_ahead(
-            read, asked.period, latest, client_no=client_no, event_type=event_type, error_code=error_code
+            read, asked.period, latest, client_no=client_no, event_type=event_type, kind=kind, error_code=error_code
         )
-        messages_ahead = read.ahead("traffic_of_client" if one else "traffic_over_time", asked.parameters | messages_of)
-        errors_ahead = read.ahead("errors_of_client" if one else "errors_over_time", asked.parameters | errors_of)
+        messages_ahead = read.ahead(over_time, asked.parameters | messages_of)
+        errors_ahead = read.ahead(errors_over_time, asked.parameters | errors_of)
         newest_ahead = read.ahead(*framing.newest_query(now))
         by_client = _leading(read, asked, top) if ranked else read("errors_by_client", span | errors_of)
         messages, errors, newest_errors, newest = messages_ahead(), errors_ahead(), latest_ahead(), newest_ahead()
+        notes = kept_from(read, asked.period, kind)
     return Result(
-        framing.meta("errors", asked, database, now, newest),
+        framing.meta("errors", asked, database, now, newest, notes=notes),
         {
             "timeline": _timeline(messages, errors, asked),
             "error_codes_over_time": _codes_over_time(errors, asked),
@@ -218,6 +230,7 @@ errors = Report(
     parameters=(
         *framing.RANGE,
         framing.EVENT_TYPE,
+        framing.KIND,
         Parameter("error_code", "only errors of this code", None, ERROR_CODES),
         framing.CLIENT,
         Parameter("latest", f"how many of the latest errors to list, 0 to {MOST_LATEST}", LATEST),

@@ -112,6 +112,12 @@ def checked_error_code(error_code: str | None) -> str | None:
     return error_code
 
 
+def checked_alone(kind: int | None, client: str | None, what: str) -> None:
+    """Raises BadParameterError where both are given: `what` is kept by client and by kind, not by both."""
+    if kind is not None and client is not None:
+        raise BadParameterError(f"{what} of a client are not kept by kind; ask for a client or a kind, not both.")
+
+
 def checked_count(name: str, value: int, most: int) -> int:
     """Raises BadParameterError for a number of rows below 1 or above `most`."""
     if not 1 <= value <= most:

@@ -16,13 +16,13 @@ HOUR = timedelta(hours=1)
 
 def newest_errors_ahead(
     read: Read, period: Period, limit: int, *, client_no: int | None = None, event_type: str | None = None,
-    error_code: str | None = None,
+    kind: int | None = None, error_code: str | None = None,
 ) -> Callable[[], Rows]:  # fmt: skip
     """At most `limit`, the newest first, as rows of the query `errors_latest`; what is returned waits for them.
 
-    The period begins and ends on whole hours. A client's errors are not kept by type: `client_no` and `event_type`
-    exclude each other."""
-    asked = {"client_no": client_no, "event_type": event_type, "error_code": error_code, "limit": limit}
+    The period begins and ends on whole hours. A client's errors are kept by code only: `client_no` excludes
+    `event_type` and `kind`."""
+    asked = {"client_no": client_no, "event_type": event_type, "kind": kind, "error_code": error_code, "limit": limit}
     hours = [row[0] for row in read("errors_latest_hours", asked | {"start": period.start, "end": period.end})]
     if not hours or limit == 0:
         return list

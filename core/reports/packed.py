@@ -34,6 +34,12 @@ def response_times(read: Read, asked: Frame, event_type: str | None) -> Sketches
     )
 
 
+def response_times_of_kind(read: Read, asked: Frame, kind: int) -> Sketches:
+    """Response times of EVENT messages of one kind in the buckets asked for."""
+    found = _counted(read("latency_of_kind", asked.parameters | {"kind": kind}))
+    return sketches(["EVENT"], [(found, np.zeros(len(found.bin), dtype=np.int64))])
+
+
 def first_events(read: Read, asked: Frame) -> Binned:
     """Times from a REQ to its first EVENT, in the buckets asked for."""
     parameters = _parameters(read, asked, SOURCES[FIRST_EVENT])

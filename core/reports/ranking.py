@@ -7,6 +7,7 @@ from datetime import datetime
 
 import numpy as np
 
+from core.reports.kinds import sums_of_kind
 from core.reports.query import Read
 from core.storage.client_sums import Ints, client_sums
 
@@ -38,11 +39,16 @@ class Ranking:
 
 def ranking(
     read: Read, start: datetime, end: datetime, measure: str, *, event_type: str | None = None,
-    search: str | None = None,
+    kind: int | None = None, search: str | None = None,
 ) -> Ranking:  # fmt: skip
-    """Every client with any of `measure` (one of SORTS) in [start, end), whole hours; `search`: only those whose
-    client_id or name contains it. Ties stand in the order in which the clients were first seen."""
-    found = client_sums(read, start, end, SUMMED.get(measure, (measure,)), event_type)
+    """Every client with any of `measure` (one of SORTS) in [start, end), whole hours; `kind`: of EVENT messages of that
+    kind; `search`: only those whose client_id or name contains it. Ties stand in the order in which the clients were
+    first seen."""
+    summed = SUMMED.get(measure, (measure,))
+    if kind is None:
+        found = client_sums(read, start, end, summed, event_type)
+    else:
+        found = sums_of_kind(read, start, end, summed, kind)
     sums: Ints = np.sum(np.array(list(found.measures.values())), axis=0)
     kept = sums > 0
     if search:

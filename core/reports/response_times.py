@@ -9,13 +9,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from core.reports import client_parts, packed
 from core.reports import frame as framing
-from core.reports import packed
-from core.reports.binned import Binned, joined
+from core.reports.binned import Binned, Sketches, joined
 from core.reports.declaration import Column, Report, Result, Table
 from core.reports.frame import Day, Frame, quotient
+from core.reports.kinds import kept_from
 from core.reports.percentiles import ERROR_BOUND
-from core.reports.query import snapshot
+from core.reports.query import Read, Rows, snapshot
 from core.storage.database import Database
 
 MEASURES = (
@@ -27,7 +28,11 @@ MEASURES = (
     Column("p99_ms", "99th percentile of the response time", "ms"),
 )
 FIRST_EVENT = (
-    Column("delivering", "REQ messages that delivered at least one stored event", "events"),
+    Column(
+        "delivering",
+        "REQ messages that delivered at least one stored event; null for a single client, by which it is not kept",
+        "events",
+    ),
     Column("first_event_p50_ms", "median time from a REQ to its first EVENT", "ms"),
     Column("first_event_p95_ms", "95th percentile of that time", "ms"),
     Column("first_event_p99_ms", "99th percentile of that time", "ms"),
@@ -46,6 +51,7 @@ FIRST_EVENTS = Table(
     "time from a REQ to its first EVENT: one row per bucket, empty ones too; nothing for other event types",
     (Column("timestamp", "beginning of the bucket"), *FIRST_EVENT),
 )
+NO_FIRST = "Times to the first event are not kept by client."
 Ints = npt.NDArray[np.int64]
 
 
@@ -57,6 +63,8 @@ def run(
     granularity: str = "auto",
     time_zone: str = "UTC",
     event_type: str | None = None,
+    kind: int | None = None,
+    client: str | None = None,
 ) -> Result:
     """Response times of a range: EVENT→OK, REQ→EOSE or CLOSED, COUNT→COUNT or CLOSED, AUTH→OK.
 
@@ -64,11 +72,13 @@ def run(
     """
     asked = framing.frame(start, end, granularity, time_zone)
     wanted = framing.checked_event_type(event_type)
+    framing.checked_alone(framing.checked_kind(kind, event_type), client, "percentiles")
+    kept = client is None and kind is None and event_type in (None, "REQ")
     with snapshot(database) as read:
-        binned = packed.response_times(read, asked, wanted)
-        answers = read("answers_over_time", asked.parameters | {"event_type": wanted})
-        first = packed.first_events(read, asked) if event_type in (None, "REQ") else joined([])
+        binned, answers = _read(read, asked, wanted, kind, client)
+        first = packed.first_events(read, asked) if kept else joined([])
         newest = read(*framing.newest_query(now))
+        notes = kept_from(read, asked.period, kind) + ([NO_FIRST] if client is not None else [])
     answered: Counter[str] = Counter()
     for row in answers:
         answered[row[1]] += row[2]
@@ -81,25 +91,48 @@ def run(
         """Of groups numbered in column `by` of the counts."""
         return _measures(bins, counts[:, by], counts[:, 3:], sums, groups)
 
-    summary = pd.concat([measured(binned.over_time.together(), 2, 1), _first_events(first.together(), 1)], axis=1)
+    known = client is None
+    summary = pd.concat(
+        [measured(binned.over_time.together(), 2, 1), _first_events(first.together(), 1, known=known)], axis=1
+    )
     named = pd.DataFrame({"event_type": pd.array(types, dtype="str")})
     return Result(
-        framing.meta("response_times", asked, database, now, newest, error_bound=ERROR_BOUND),
+        framing.meta("response_times", asked, database, now, newest, error_bound=ERROR_BOUND, notes=notes),
         {
             "summary": summary,
             "timeline": _over_time(asked, measured(binned.over_time, 0, asked.count)),
             "event_types": pd.concat([named, measured(binned.of_types(types), 1, len(types))], axis=1),
-            "first_event": _over_time(asked, _first_events(first, asked.count)),
+            "first_event": _over_time(asked, _first_events(first, asked.count, known=known)),
         },
     )
+
+
+def _read(
+    read: Read, asked: Frame, event_type: str | None, kind: int | None, client: str | None
+) -> tuple[Sketches, Rows]:
+    """The bins, and rows of the query `answers_over_time`."""
+    if kind is not None:
+        of_kind = asked.parameters | {"kind": kind}
+        return packed.response_times_of_kind(read, asked, kind), read("answers_of_kind", of_kind)
+    if client is None:
+        of_type = asked.parameters | {"event_type": event_type}
+        return packed.response_times(read, asked, event_type), read("answers_over_time", of_type)
+    found = read("client_of", {"client": client})
+    parts = client_parts.parts(asked.edges, client_parts.built_before(read))
+    parts |= {"client_no": found[0][0] if found else None, "event_type": event_type}
+    bins = client_parts.response_times(read("client_latency", parts))
+    return bins, [
+        (row[0], row[1], row[13], row[7], row[14]) for row in read("client_over_time", parts) if row[13] or row[7]
+    ]
 
 
 def _over_time(asked: Frame, measures: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([pd.DataFrame({"timestamp": asked.index}), measures], axis=1)
 
 
-def _first_events(first: Binned, groups: int) -> pd.DataFrame:
-    columns = (first.counts(groups), *first.percentiles(groups).T)
+def _first_events(first: Binned, groups: int, *, known: bool) -> pd.DataFrame:
+    counts = first.counts(groups) if known else pd.array([None] * groups, dtype="Int64")
+    columns = (counts, *first.percentiles(groups).T)
     return pd.DataFrame({column.name: value for column, value in zip(FIRST_EVENT, columns, strict=True)})
 
 
@@ -116,7 +149,7 @@ response_times = Report(
     name="response_times",
     title="Response times",
     meaning="How long the relay takes to answer: percentiles over time and by event type, and what it left unanswered",
-    parameters=(*framing.RANGE, framing.EVENT_TYPE),
+    parameters=(*framing.RANGE, framing.EVENT_TYPE, framing.KIND, framing.CLIENT),
     tables=(SUMMARY, TIMELINE, TYPES, FIRST_EVENTS),
     run=run,
     charts={"response_times": "core.charts.history:response_times"},

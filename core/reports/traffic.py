@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from core.exceptions import BadParameterError
 from core.reports import comparison as comparing
 from core.reports import frame as framing
 from core.reports.declaration import Column, Report, Result, Table
 from core.reports.frame import Day, Frame, ratio
+from core.reports.kinds import KIND_COLUMNS, kinds_table
 from core.reports.query import Rows, read_together
 from core.storage.database import Database
 
@@ -41,14 +41,7 @@ TYPES = Table(
     "breakdown by event type, most frequent first",
     (Column("event_type", "verb of the message"), *MEASURES, Column("share", "part of all messages, 0 to 1")),
 )
-KINDS = Table(
-    "kinds",
-    "EVENT messages by Nostr kind, most frequent first; empty for a single client, whose kinds are not kept",
-    (
-        Column("kind", "Nostr kind; null where none could be read"),
-        *(MEASURES[place] for place in (0, 1, 4, 5)),
-    ),
-)
+KINDS = Table("kinds", "EVENT messages by Nostr kind, most frequent first", KIND_COLUMNS)
 
 
 def run(
@@ -72,18 +65,17 @@ def run(
         "event_type": framing.checked_event_type(event_type),
         "kind": framing.checked_kind(kind, event_type),
     }
-    if client is not None and kind is not None:
-        raise BadParameterError("kinds are not kept by client; ask for a client or a kind, not both.")
     filters["client"] = client
     over_time = "traffic_over_time" if client is None else "traffic_of_client"
     if kind is not None:
-        over_time = "kind_over_time"
+        over_time = "kind_over_time" if client is None else "traffic_of_client_and_kind"
+    by_kind = "traffic_kinds" if client is None else "client_kinds"
     current, previous = comparing.compared(asked, now)
     series, kinds, compared, before, newest = read_together(
         database,
         [
             (over_time, asked.parameters | filters),
-            ("traffic_kinds", comparing.total(asked.period) | filters),
+            (by_kind, comparing.total(asked.period) | filters),
             (over_time, comparing.total(current) | filters),
             (over_time, comparing.total(previous) | filters),
             framing.newest_query(now),
@@ -95,7 +87,7 @@ def run(
             "timeline": _timeline(series, asked),
             "event_types_over_time": _types_over_time(series, asked),
             "event_types": _types(series),
-            "kinds": _kinds(kinds if client is None and event_type in (None, "EVENT") else []),
+            "kinds": kinds_table(kinds if event_type in (None, "EVENT") else []),
             "comparison": comparing.comparison(NAMES, compared, before, previous, compare=compare),
         },
     )
@@ -131,16 +123,6 @@ def _types(rows: Rows) -> pd.DataFrame:
             "event_type": pd.array([name for name, _ in ordered], dtype="str"),
             **{name: table[:, place] for place, name in enumerate(NAMES)},
             "share": ratio(table[:, 0], np.full(len(table), table[:, 0].sum())),
-        }
-    )
-
-
-def _kinds(rows: Rows) -> pd.DataFrame:
-    table = np.array([row[1:] for row in rows], dtype=np.int64).reshape(-1, 4)
-    return pd.DataFrame(
-        {
-            "kind": pd.array([None if row[0] < 0 else row[0] for row in rows], dtype="Int64"),
-            **{name: table[:, place] for place, name in enumerate(KINDS.column_names[1:])},
         }
     )
 

@@ -15,12 +15,13 @@ from core.reports.client_sets import Ints, Sets, Steps, chunks, count, known_bef
 from core.reports.cohorts import COHORT, COHORTS, cohort_period, cohort_table, retained
 from core.reports.declaration import Column, Parameter, Report, Result, Table
 from core.reports.frame import Day, Frame, ratio
-from core.reports.query import read_together
+from core.reports.kinds import kept_from
+from core.reports.query import snapshot
 from core.storage.database import Database
 
 LONGEST = {"hour": timedelta(days=1), "day": timedelta(days=2), "week": timedelta(days=14), "month": timedelta(days=62)}
 """More than the length of a bucket."""
-OF_A_TYPE = "with an event type, all is about messages of that type: new is who never sent one before"
+OF_A_TYPE = "with an event type or kind, all is about messages of that one: new is who never sent one before"
 
 SUMMARY = Table(
     "summary",
@@ -104,6 +105,7 @@ def run(
     granularity: str = "auto",
     time_zone: str = "UTC",
     event_type: str | None = None,
+    kind: int | None = None,
     compare: bool = True,
     cohort: str | None = None,
 ) -> Result:
@@ -113,19 +115,23 @@ def run(
     """
     asked = framing.frame(start, end, granularity, time_zone)
     framing.checked_event_type(event_type)
+    framing.checked_kind(kind, event_type)
     by_cohort, widened = cohort_period(asked.period, cohort)
     cuts = _cuts(asked.period, by_cohort, now, compare=compare)
     steps = cuts.steps
     framing.check_whole_hours(steps.edges, asked.period.zone)
     parameters = steps.parameters(event_type)
-    bits, pending, newest = read_together(
-        database,
-        [("users_active", parameters), ("users_pending", parameters), framing.newest_query(now)],
-    )
+    with snapshot(database) as read:
+        newest_ahead = read.ahead(*framing.newest_query(now))
+        if kind is None:
+            bits, pending = read("users_active", parameters), read("users_pending", parameters)
+        else:
+            bits, pending = [], read("users_of_kind", {**parameters, "kind": kind})
+        newest, notes = newest_ahead(), kept_from(read, asked.period, kind)
     counts = _nobody(cuts)
     for sets in chunks(bits, pending, steps):
         counts += _counted(sets, steps, cuts)
-    meta = framing.meta("users", asked, database, now, newest)
+    meta = framing.meta("users", asked, database, now, newest, notes=notes)
     return Result(
         replace(meta, warnings=meta.warnings + widened),
         {
@@ -228,6 +234,7 @@ users = Report(
     parameters=(
         *framing.RANGE,
         framing.EVENT_TYPE,
+        framing.KIND,
         Parameter(
             "compare",
             "whether to compare with the period before; else all of `compared_clients` on is null",

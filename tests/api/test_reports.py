@@ -130,7 +130,7 @@ def test_filters_are_those_of_the_report(served: Served) -> None:
     body = served.get("/reports/traffic", event_type="EVENT", kind=7, compare="false", **RANGE).json()
     assert [row["kind"] for row in body["data"]["kinds"]] == [7]
     assert body["data"]["comparison"] == []
-    both = served.get("/reports/traffic", client_id=OWN, kind=1, **RANGE)
+    both = served.get("/reports/errors", client_id=OWN, kind=1, **RANGE)
     assert both.status_code == 422
     assert "not both" in both.json()["detail"]
 

@@ -21,9 +21,10 @@ NARROW = replace(PLAIN, event_type="EVENT", kind=7, client="key:acme", error_cod
 def test_a_report_is_called_with_the_filters_it_takes() -> None:
     assert NARROW.arguments(reports.errors, NOW) == {
         "start": date(2026, 3, 23), "end": date(2026, 3, 29), "time_zone": "UTC", "granularity": "auto",
-        "event_type": "EVENT", "client": "key:acme", "error_code": "blocked",
+        "event_type": "EVENT", "kind": 7, "client": "key:acme", "error_code": "blocked",
     }  # fmt: skip
-    assert NARROW.ignored_by(reports.errors) == ["kind"]
+    assert NARROW.ignored_by(reports.errors) == []
+    assert NARROW.ignored_by(reports.response_times) == ["error_code"]
     assert PLAIN.arguments(reports.traffic, NOW)["compare"] is True
     assert "client" not in PLAIN.arguments(reports.traffic, NOW)
 

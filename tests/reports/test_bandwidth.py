@@ -53,7 +53,17 @@ def found(table: pd.DataFrame) -> list[tuple[Any, int, int]]:
     days=oracle.RANGES,
     width=oracle.WIDTHS,
     zone=st.sampled_from(oracle.ZONES),
-    filters=st.sampled_from([{}, {}, {"event_type": "EVENT"}, {"event_type": "DELIVERY"}, {"client": "address:1"}]),
+    filters=st.sampled_from(
+        [
+            {},
+            {},
+            {"event_type": "EVENT"},
+            {"event_type": "DELIVERY"},
+            {"client": "address:1"},
+            {"kind": 1},
+            {"kind": 7, "client": "address:1"},
+        ]
+    ),
     peaks=st.sampled_from([1, 3, 10]),
     folded=st.sampled_from(oracle.FOLDS),
 )
@@ -116,7 +126,9 @@ def test_it_equals_a_recount_of_the_records(
         assert {measure: types[str(verb)][measure] for measure in MEASURES} == sums(part)
 
     assert found(result["peak_hours"]) == busiest(inside, "h", peaks)
-    assert found(result["peak_minutes"]) == ([] if "client" in filters else busiest(inside, "min", peaks))
+    assert found(result["peak_minutes"]) == (
+        [] if filters.keys() & {"client", "kind"} else busiest(inside, "min", peaks)
+    )
 
     by_client = {str(client): sums(part) for client, part in inside.groupby("client")}
     listed = result["clients"].to_dict("records")

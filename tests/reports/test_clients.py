@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from core import reports
 from core.exceptions import BadParameterError
 from core.records import Delivery, Event
+from core.reports.ranking import SORTS
 from core.storage.database import Database
 from core.storage.fold import fold
 from core.storage.writer import BatchWriter
@@ -43,13 +44,13 @@ def expected(records: pd.DataFrame, sort: str) -> list[dict[str, Any]]:
     late=st.lists(oracle.events(), max_size=10),
     days=oracle.RANGES,
     zone=st.sampled_from(oracle.ZONES),
-    event_type=st.sampled_from([None, None, "EVENT", "REQ"]),
-    sort=st.sampled_from(reports.clients.parameters[4].choices or ()),
+    of=st.sampled_from([{}, {}, {"event_type": "EVENT"}, {"event_type": "REQ"}, {"kind": 1}]),
+    sort=st.sampled_from(SORTS),
     folded=st.lists(st.integers(-3, 90), max_size=3).map(sorted),
 )
 @oracle.examples
 def test_it_equals_a_recount_of_the_records(
-    history: list[Event], late: list[Event], days: tuple[date, date], zone: str, event_type: str | None, sort: str,
+    history: list[Event], late: list[Event], days: tuple[date, date], zone: str, of: dict[str, Any], sort: str,
     folded: list[int], database: Database,
 ) -> None:  # fmt: skip
     """Whatever is merged, whichever days are closed, and whichever of their records came late."""
@@ -59,7 +60,7 @@ def test_it_equals_a_recount_of_the_records(
     for day in folded:
         fold(database, oracle.FIRST + timedelta(days=day))
     oracle.store(database, late, sequence=2)
-    asked = {"start": days[0], "end": days[1], "time_zone": zone, "event_type": event_type, "sort": sort}
+    asked = {"start": days[0], "end": days[1], "time_zone": zone, "sort": sort, **of}
     before_fold = reports.clients(database, now=oracle.LATER, **asked)
     fold(database, oracle.LATER)
     result = reports.clients(database, now=oracle.LATER, **asked)
@@ -68,8 +69,8 @@ def test_it_equals_a_recount_of_the_records(
 
     records = oracle.raw([*history, *late], zone)
     seen = records.groupby("client")["at"].agg(["min", "max"])
-    if event_type:
-        records = records[records["event_type"] == event_type]
+    for name, value in of.items():
+        records = records[records[name] == value]
     rows = expected(oracle.of_days(records, *days), sort)
     table = result["clients"]
     assert table[sort].tolist() == [row[sort] for row in rows]

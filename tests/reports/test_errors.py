@@ -31,6 +31,8 @@ from tests.support.clearing import clear
             {},
             {"event_type": "EVENT"},
             {"error_code": "blocked"},
+            {"kind": 1},
+            {"kind": 7, "error_code": "blocked"},
             {"client": "key:acme"},
             {"client": "address:1", "error_code": "blocked"},
         ]
@@ -53,6 +55,8 @@ def test_it_equals_a_recount_of_the_records(
     records = oracle.of_days(oracle.raw(history, zone), *days)
     if "event_type" in filters:
         records = records[records["event_type"] == filters["event_type"]]
+    if "kind" in filters:
+        records = records[records["kind"] == filters["kind"]]
     if "client" in filters:
         records = records[records["client"] == filters["client"]]
     wrong = records[records["error"].astype(bool)]
@@ -95,7 +99,7 @@ def test_it_equals_a_recount_of_the_records(
         assert dict(zip(failing["event_type"], failing["errors"], strict=True)) == Counter(wrong["event_type"])
 
     clients = result["clients"]
-    if "event_type" in filters:
+    if filters.keys() & {"event_type", "kind"}:
         assert clients.empty
     else:
         assert dict(zip(clients["client_id"], clients["errors"], strict=True)) == Counter(wrong["client"])

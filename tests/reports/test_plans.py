@@ -51,8 +51,11 @@ def test_no_raw_chunk_is_read(report: Report, granularity: str, database: Databa
     write(database, [], samples(oracle.NOW, 5))
     fold(database, oracle.NOW)
     asks = {parameter.name: parameter for parameter in report.parameters}
-    filters_of = [{}, {"client": "address:1"}] if "client" in asks else [{}]
-    for filters in filters_of[1:] if report is reports.client else filters_of:
+    filters_of: list[dict[str, Any]] = [{}, {"client": "address:1"}] if "client" in asks else [{}]
+    filters_of += [{"kind": 1}] if "kind" in asks else []
+    if report is reports.client:
+        filters_of = [{"client": "address:1"}, {"client": "address:1", "kind": 1}]
+    for filters in filters_of:
         if "granularity" in asks:
             filters["granularity"] = granularity
         report(database, now=oracle.NOW, start="2026-04-10", end="2026-04-10", **filters)
@@ -84,8 +87,15 @@ def test_no_raw_chunk_is_read(report: Report, granularity: str, database: Databa
 
 def test_the_latest_errors_are_found_by_their_index(database: Database) -> None:
     oracle.store(database, [refusal(oracle.NOW, "blocked: no")])
-    parameters = {"start": oracle.FIRST, "end": oracle.NOW, "event_type": None, "error_code": None, "limit": 50}
+    parameters = {
+        "start": oracle.FIRST,
+        "end": oracle.NOW,
+        "event_type": None,
+        "error_code": None,
+        "kind": None,
+        "limit": 50,
+    }
     with database.connect() as connection:
         connection.execute("SET enable_seqscan = off")
-        rows = connection.execute(f"EXPLAIN {load('errors_latest')}".encode(), parameters).fetchall()
+        rows = connection.execute(f"EXPLAIN {load('errors_latest')}".encode(), parameters | {"limit": 50}).fetchall()
     assert any("Index Scan" in row[0] and "timestamp" in row[0] for row in rows)

@@ -80,7 +80,7 @@ def before_the_range(records: pd.DataFrame, first: date, width: str, zone: str) 
     width=oracle.WIDTHS,
     cohort=st.sampled_from([None, "day", "week", "month"]),
     zone=st.sampled_from(oracle.ZONES),
-    event_type=st.sampled_from([None, None, "EVENT", "REQ"]),
+    of=st.sampled_from([{}, {}, {"event_type": "EVENT"}, {"event_type": "REQ"}, {"kind": 1}]),
 )
 @oracle.examples
 def test_it_equals_a_recount_of_the_records(
@@ -90,13 +90,12 @@ def test_it_equals_a_recount_of_the_records(
     width: str,
     cohort: str | None,
     zone: str,
-    event_type: str | None,
+    of: dict[str, Any],
     database: Database,
 ) -> None:
     clear(database)
     asked = {
-        "start": days[0], "end": days[1], "granularity": width, "time_zone": zone, "event_type": event_type,
-        "cohort": cohort,
+        "start": days[0], "end": days[1], "granularity": width, "time_zone": zone, "cohort": cohort, **of,
     }  # fmt: skip
     oracle.store(database, history)
     fold(database, oracle.NOW)
@@ -108,8 +107,8 @@ def test_it_equals_a_recount_of_the_records(
     assert verify(database) == []
 
     records = oracle.raw([*history, *late], zone)
-    if event_type is not None:
-        records = records[records["event_type"] == event_type]
+    for name, value in of.items():
+        records = records[records[name] == value]
     first_of = firsts(records)
     inside = oracle.of_days(records, *days)
     buckets = calendar(*days, width, zone)
