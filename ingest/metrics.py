@@ -111,6 +111,16 @@ METRICS = {
             "spool_lag_seconds", "gauge", "Age of the oldest batch in a spool: how far the reader lags.", ("spool",)
         ),
         Metric("spool_max_bytes", "gauge", "`SPOOL_MAX_BYTES`: a spool of this size takes no more."),
+        Metric("jobs_runs", "counter", "Runs of a job: `succeeded` or `failed`.", ("job", "outcome")),
+        Metric("jobs_last_success_seconds", "gauge", "When a job last succeeded, in seconds since 1970.", ("job",)),
+        Metric(
+            "jobs_waiting",
+            "gauge",
+            "Jobs in the queue that are due and not begun. The same for all workers, as the next three.",
+        ),
+        Metric("jobs_running", "gauge", "Jobs that are being done."),
+        Metric("jobs_given_up", "gauge", "Jobs that failed for good within the last 30 days."),
+        Metric("jobs_workers", "gauge", "Workers that were heard of within the last half minute."),
     )
 }
 

@@ -11,6 +11,7 @@ import pytest
 from core.jobs import listing
 from core.settings import Settings
 from core.storage.database import Database
+from ingest.jobs.report import Report
 from ingest.jobs.task import Task
 from ingest.jobs.worker import make_app, work
 from tests.endtoend.stack import eventually
@@ -25,19 +26,20 @@ def settings() -> Settings:
 
 
 @asynccontextmanager
-async def worker(database: Database, table: Iterable[Task]) -> AsyncIterator[None]:
+async def worker(database: Database, table: Iterable[Task]) -> AsyncIterator[Report]:
     """Works on these tasks until the end of the block."""
     tasks = list(table)
-    app = make_app(database, Settings(_env_file=None), tasks)
+    report = Report(tasks)
+    app = make_app(database, Settings(_env_file=None), tasks, report)
     async with app.open_async():
-        working = asyncio.ensure_future(work(app, database, tasks, stalled_seconds=STALLED_SECONDS))
+        working = asyncio.ensure_future(work(app, database, tasks, report, stalled_seconds=STALLED_SECONDS))
         try:
 
             async def entered() -> bool:
                 return {job.name for job in listing(database)} == {task.name for task in tasks}
 
             await eventually(entered, "the worker to begin")
-            yield
+            yield report
         finally:
             working.cancel()
             await asyncio.gather(working, return_exceptions=True)

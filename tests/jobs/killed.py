@@ -12,6 +12,7 @@ from pathlib import Path
 
 from core.settings import Settings
 from core.storage.database import Database
+from ingest.jobs.report import Report
 from ingest.jobs.task import Task, Work
 from ingest.jobs.worker import make_app, work
 from tests.jobs.conftest import STALLED_SECONDS
@@ -30,9 +31,10 @@ def table(file: Path) -> list[Task]:
 
 async def main(dsn: str, file: Path) -> None:
     database, tasks = Database(dsn), table(file)
-    app = make_app(database, Settings(_env_file=None), tasks)
+    report = Report(tasks)
+    app = make_app(database, Settings(_env_file=None), tasks, report)
     async with app.open_async():
-        await work(app, database, tasks, stalled_seconds=STALLED_SECONDS)
+        await work(app, database, tasks, report, stalled_seconds=STALLED_SECONDS)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from procrastinate.periodic import PeriodicDeferrer
 from core.jobs.listing import next_time
 from core.settings import Settings
 from core.storage.database import Database
+from ingest.jobs.report import Report
 from ingest.jobs.table import PERIODIC
 from ingest.jobs.worker import MISSED_SECONDS, make_app
 
@@ -32,7 +33,7 @@ def berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_on_both_days_of_a_clock_change_each_tick_comes_once(
     day: datetime, database: Database, settings: Settings
 ) -> None:
-    app = make_app(database, settings, PERIODIC)
+    app = make_app(database, settings, PERIODIC, Report(PERIODIC))
     deferrer = PeriodicDeferrer(app.periodic_registry, max_delay=MISSED_SECONDS)
     due: dict[str, list[int]] = {task.name: [] for task in PERIODIC}
     for minute in range(36 * 60):  # from some hours before to some hours after
@@ -52,7 +53,9 @@ def test_on_both_days_of_a_clock_change_each_tick_comes_once(
 
 
 def test_what_was_due_while_no_worker_ran_is_done_once_at_its_start(database: Database, settings: Settings) -> None:
-    deferrer = PeriodicDeferrer(make_app(database, settings, PERIODIC).periodic_registry, max_delay=MISSED_SECONDS)
+    deferrer = PeriodicDeferrer(
+        make_app(database, settings, PERIODIC, Report(PERIODIC)).periodic_registry, max_delay=MISSED_SECONDS
+    )
     due = [
         periodic.task.name
         for periodic, _ in deferrer.get_previous_tasks(at=datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp())

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from core.jobs import Job, defer, listing, runs
+from core.jobs.health import health
 from core.jobs.queue import queue
 from core.jobs.stalled import MOST_ATTEMPTS, rescue
 from core.settings import ROOT, Settings
@@ -122,10 +123,19 @@ async def test_a_failure_is_entered_and_stops_nobody(database: Database) -> None
     table = [Task("bad", "Fail", fail), Task("good", "Succeed", lambda work: "fine")]
     ask(database, "bad")
     ask(database, "good")
-    async with worker(database, table):
+    async with worker(database, table) as report:
         bad, good = await ended(database, "bad"), await ended(database, "good")
     assert (bad.outcome, bad.error, bad.failures) == ("failed", "the disk is on fire", 1)
     assert (good.outcome, good.result) == ("succeeded", "fine")
+    readings = {(name, *labels): value for name, labels, value in report.readings()}
+    assert readings["jobs_runs", "bad", "failed"] == readings["jobs_runs", "good", "succeeded"] == 1
+    found = health(database, datetime.now(UTC))
+    assert found.line.endswith("1 failing, 1 given up")
+    assert "The job bad failed: the disk is on fire" in found.troubles
+
+
+def test_that_no_worker_runs_is_said(database: Database) -> None:
+    assert any("No worker takes jobs" in trouble for trouble in health(database, NOW).troubles)
 
 
 async def test_a_long_job_keeps_no_other_waiting(database: Database) -> None:
