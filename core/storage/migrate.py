@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,23 +12,39 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import structlog
 
 from core.exceptions import MigrationError
 from core.jobs import schema
 from core.storage import partitions, timescale
 from core.storage.connections import Database
 
+log = structlog.get_logger()
+
 DIRECTORY = Path(__file__).parent / "migrations"
 LOCK = 7_130_001
 FILE_NAME = re.compile(r"(\d{4})_(\w+)\.sql")
+BREAKS = "-- Breaks earlier versions:"
+"""How a migration begins after which the version before it cannot go on. Every other one only adds."""
 
 REGISTER = """
 CREATE TABLE IF NOT EXISTS schema_migrations (
     version    integer PRIMARY KEY,
     name       text NOT NULL,
     checksum   text NOT NULL,
-    applied_at timestamptz NOT NULL DEFAULT now()
-)"""
+    applied_at timestamptz NOT NULL DEFAULT now(),
+    breaking   boolean NOT NULL DEFAULT false
+);
+DO $$ BEGIN
+    IF NOT EXISTS (SELECT FROM pg_attribute
+                   WHERE attrelid = 'schema_migrations'::regclass AND attname = 'breaking') THEN
+        ALTER TABLE schema_migrations ADD COLUMN breaking boolean NOT NULL DEFAULT false;
+    END IF;
+END $$"""
+"""The column `breaking` came later. ALTER TABLE only when it lacks: it would wait for a backup that runs."""
+APPLIED = """
+SELECT version, checksum, applied_at, coalesce((to_jsonb(m) ->> 'breaking')::boolean, false)
+FROM schema_migrations m ORDER BY version"""
 
 
 @dataclass(frozen=True)
@@ -40,6 +56,20 @@ class Migration:
     @property
     def checksum(self) -> str:
         return hashlib.sha256(self.sql.encode()).hexdigest()
+
+    @property
+    def breaking(self) -> bool:
+        """Whether earlier versions must not use the database after it."""
+        return self.sql.startswith(BREAKS)
+
+
+@dataclass(frozen=True)
+class Applied:
+    """A migration as the register of a database has it."""
+
+    checksum: str
+    at: datetime
+    breaking: bool
 
 
 @dataclass(frozen=True)
@@ -67,6 +97,9 @@ def declared(directory: Path = DIRECTORY) -> list[Migration]:
 def migrate(database: Database, migrations: Sequence[Migration] | None = None) -> list[Migration]:
     """Apply what is missing; returns what was applied. Any number of processes may call it at once.
 
+    A database that a later version has migrated is used as it is, unless one of its migrations breaks earlier versions:
+    so the two can run side by side while an update is under way.
+
     Raises MigrationError when the database was migrated by other files than ours or a migration fails (nothing of it
     stays then), DatabaseUnavailableError when there is no connection.
     """
@@ -90,7 +123,7 @@ def status(database: Database) -> list[Status]:
         applied = _applied(connection) if known and known[0] else {}
     wanted = declared()
     _check(wanted, applied)
-    times = {version: applied_at for version, (_, applied_at) in applied.items()}
+    times = {version: one.at for version, one in applied.items()}
     return [Status(migration.version, migration.name, times.get(migration.version)) for migration in wanted]
 
 
@@ -104,24 +137,26 @@ def _locked(connection: psycopg.Connection[Any]) -> Iterator[None]:
             connection.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
 
 
-def _applied(connection: psycopg.Connection[Any]) -> dict[int, tuple[str, datetime]]:
-    rows = connection.execute("SELECT version, checksum, applied_at FROM schema_migrations ORDER BY version")
-    return {version: (checksum, applied_at) for version, checksum, applied_at in rows}
+def _applied(connection: psycopg.Connection[Any]) -> dict[int, Applied]:
+    return {version: Applied(*rest) for version, *rest in connection.execute(APPLIED)}
 
 
-def _check(wanted: Sequence[Migration], applied: dict[int, tuple[str, datetime]]) -> set[int]:
+def _check(wanted: Sequence[Migration], applied: Mapping[int, Applied]) -> set[int]:
     checksums = {migration.version: migration.checksum for migration in wanted}
-    for version, (checksum, _) in applied.items():
-        if version not in checksums:
+    later = [version for version in applied if version not in checksums]
+    for version, one in applied.items():
+        if version in later and one.breaking:
             raise MigrationError(
-                f"The database has migration {version:04}, which this version does not know: it was made by a newer "
-                "Relay Analytics. Update Relay Analytics, or restore a backup from before the update."
+                f"The database has migration {version:04}, which this version does not know and cannot work with: it "
+                "was made by a newer Relay Analytics. Update Relay Analytics, or restore a backup from before."
             )
-        if checksums[version] != checksum:
+        if version not in later and checksums[version] != one.checksum:
             raise MigrationError(
                 f"Migration {version:04} was changed after it was applied to this database. "
                 "Put the original file back and make the change in a new migration."
             )
+    if later:
+        log.warning("The database was migrated by a later version, which this one can work with", migrations=later)
     return set(applied)
 
 
@@ -139,8 +174,8 @@ def _apply(connection: psycopg.Connection[Any], migration: Migration, *, hyperta
         with connection.transaction():
             connection.execute(sql.encode())
             connection.execute(
-                "INSERT INTO schema_migrations (version, name, checksum) VALUES (%s, %s, %s)",
-                [migration.version, migration.name, migration.checksum],
+                "INSERT INTO schema_migrations (version, name, checksum, breaking) VALUES (%s, %s, %s, %s)",
+                [migration.version, migration.name, migration.checksum, migration.breaking],
             )
             if migration.version == 1:
                 connection.execute(

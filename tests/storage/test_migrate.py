@@ -221,13 +221,30 @@ def test_a_changed_migration_is_refused(database: Database) -> None:
         migrate(database, changed)
 
 
-def test_a_database_of_a_newer_version_is_refused(database: Database) -> None:
-    with database.borrow() as connection:
-        connection.execute("INSERT INTO schema_migrations VALUES (9000, 'future', 'x')")
+def later(sql: str) -> list[Migration]:
+    return [*declared(), Migration(len(declared()) + 1, "later", sql)]
+
+
+def test_a_version_goes_on_beside_a_later_one(database: Database) -> None:
+    migrate(database, later("ALTER TABLE users ADD COLUMN telephone text"))
+    assert migrate(database) == []
+    assert [one.version for one in status(database)] == [migration.version for migration in declared()]
+
+
+def test_a_later_version_that_breaks_earlier_ones_stops_them(database: Database) -> None:
+    migrate(database, later("-- Breaks earlier versions: users have no names.\nALTER TABLE users DROP COLUMN name"))
     with pytest.raises(MigrationError, match="newer"):
         migrate(database)
     with pytest.raises(MigrationError, match="newer"):
         status(database)
+
+
+def test_a_database_from_before_the_register_said_what_breaks_is_taken_on(database: Database) -> None:
+    with database.borrow() as connection:
+        connection.execute("ALTER TABLE schema_migrations DROP COLUMN breaking")
+    assert all(one.applied_at for one in status(database))
+    assert migrate(database) == []
+    assert not database.read("SELECT breaking FROM schema_migrations")["breaking"].any()
 
 
 def test_a_failing_migration_leaves_nothing_behind(database: Database) -> None:
