@@ -7,7 +7,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 RUN := .venv/bin/
 PYTHON3 := $(firstword $(foreach p,python3.13 python3.12 python3.11 python3,$(shell $(p) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(p))))
 
-.PHONY: help setup setup-tests dev dev-analytics dev-analytics-api dev-dashboard check test shots soak bench demo-remove clean
+.PHONY: help setup setup-tests dev dev-analytics dev-analytics-api dev-dashboard check check-code check-migrations check-deploy check-secrets check-dependencies test shots soak bench demo-remove clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-20s %s\n", $$1, $$2}'
@@ -48,12 +48,29 @@ dev-analytics-api: setup ## Run the API on its own
 dev-dashboard: setup ## Run the dashboard on its own
 	@$(RUN)python -m dashboard
 
-check: setup ## Lint, types, layers, unused dependencies
+check: setup check-code check-migrations check-deploy check-secrets check-dependencies ## Everything below, quick enough for each commit
+
+check-code: setup ## Format, lint, types, layers
 	@$(RUN)ruff format --check --quiet . || { echo "run: ruff format ."; exit 1; }
 	@$(RUN)ruff check --quiet .
 	@$(RUN)mypy core ingest api dashboard cli benchmarks tests Home.py pages
 	@$(RUN)lint-imports --no-cache
+
+check-migrations: setup ## Whether migrations only add, so that the version before goes on working
+	@$(RUN)squawk core/storage/migrations/*.sql
+
+check-deploy: setup ## Dockerfile and docker-compose.yml
+	@$(RUN)hadolint Dockerfile
+	@$(RUN)check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml
+
+check-secrets: setup ## Whether a secret is about to be committed
+	@git ls-files -z -- ':!*.png' ':!*.woff2' ':!uv.lock' ':!*package-lock.json' ':!*.ipynb' \
+		| xargs -0 $(RUN)detect-secrets-hook --baseline .secrets.baseline
+
+check-dependencies: setup ## Unused dependencies, and known weaknesses of those that are used
 	@$(RUN)deptry .
+	@mkdir -p var && $(UV) export --frozen --no-dev --no-emit-project --quiet --output-file var/requirements.txt >/dev/null
+	@$(RUN)python .ci/audit.py var/requirements.txt
 
 test: setup setup-tests ## Run every test, on real parts
 	@$(RUN)python -m pytest -n 2 --dist loadgroup $(ARGS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uvicorn
 
 from api.app import THREADS, create_app
-from core.logs import configure_logs
+from core.logs import configure_logs, take_over_logging
 from core.settings import Settings, get_settings
 from core.storage.database import Database, open_database
 from core.storage.migrate import migrate
@@ -20,7 +20,8 @@ def database_of(settings: Settings) -> Database:
 
 def main() -> None:
     settings = get_settings()
-    configure_logs(settings.log_level, "api")
+    configure_logs(settings.log_level, "api", settings.log_format)
+    take_over_logging("warning", settings.log_format)
     with database_of(settings) as database:
         migrate(database)
         uvicorn.run(
@@ -28,6 +29,7 @@ def main() -> None:
             host=settings.api_host,
             port=settings.api_port,
             log_level=settings.log_level,
+            log_config=None,  # `take_over_logging` has it
             access_log=False,  # the application writes its own, with request id and token id
             server_header=False,
             loop="uvloop",

@@ -52,18 +52,19 @@ class RequestContext:
                 seen.complete = not message.get("more_body", False)
             await send(message)
 
-        try:
-            refused = _refusal(scope)
-            await (refused or self.app)(scope, receive, sending)
-        except Exception as error:
-            answer = unexpected(Request(scope), error)
-            if seen.status:
-                raise  # an answer that has begun is cut off: its reader notices
-            await answer(scope, receive, sending)
-        finally:
-            seconds = time.perf_counter() - seen.started
-            scope["app"].state.metrics.count(scope, seen.status, seconds, seen.size)
-            _log(scope, state, seen, seconds)
+        with structlog.contextvars.bound_contextvars(request_id=state["request_id"]):
+            try:
+                refused = _refusal(scope)
+                await (refused or self.app)(scope, receive, sending)
+            except Exception as error:
+                answer = unexpected(Request(scope), error)
+                if seen.status:
+                    raise  # an answer that has begun is cut off: its reader notices
+                await answer(scope, receive, sending)
+            finally:
+                seconds = time.perf_counter() - seen.started
+                scope["app"].state.metrics.count(scope, seen.status, seconds, seen.size)
+                _log(scope, state, seen, seconds)
 
 
 class _Seen:
@@ -106,7 +107,6 @@ def _log(scope: Scope, state: dict[str, Any], seen: _Seen, seconds: float) -> No
     caller = state.get("caller")
     log.info(
         "request",
-        request_id=state["request_id"],
         method=scope["method"],
         path=scope["path"],
         status=seen.status,

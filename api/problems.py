@@ -94,18 +94,18 @@ async def _busy(request: Request, error: Exception) -> ProblemResponse:
 
 
 async def _timeout(request: Request, error: Exception) -> ProblemResponse:
-    log.warning("statement_timeout", path=request.url.path, request_id=request.state.request_id)
+    log.warning("statement_timeout", path=request.url.path)
     return problem(request, 504, str(error))
 
 
 async def _database(request: Request, error: Exception) -> ProblemResponse:
-    log.warning("database_unavailable", path=request.url.path, request_id=request.state.request_id, error=str(error))
+    log.warning("database_unavailable", path=request.url.path, error=str(error))
     return problem(request, 503, "The database does not answer at the moment; try again shortly.", {"Retry-After": "5"})
 
 
 def unexpected(request: Request, error: Exception) -> ProblemResponse:
     """For the edge of a request: what nobody foresaw is logged whole and answered without details."""
-    log.error("unexpected_error", path=request.url.path, request_id=request.state.request_id, exc_info=error)
+    log.error("unexpected_error", path=request.url.path, exc_info=error)
     return problem(request, 500, "Something went wrong; the log has the details under this request id.")
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from core.exceptions import DatabaseUnavailableError
 from core.settings import Settings, get_settings
 from core.storage.database import Database, embedded_server, open_database
 from core.storage.migrate import migrate
@@ -42,3 +43,21 @@ def server_left_as_it_was(settings: Settings) -> Iterator[None]:
     finally:
         if server is not None and started_here:
             server.stop()
+
+
+def stop_embedded(settings: Settings, database: Database) -> None:
+    """Stop the embedded server, unless something else (a notebook, a second part) still uses it."""
+    if settings.database_url is not None:
+        return
+    try:
+        with database.connect() as connection:
+            others = connection.execute(
+                "SELECT count(*) FROM pg_stat_activity"
+                " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+            ).fetchone()
+    except DatabaseUnavailableError:  # it died, or the demo was removed meanwhile
+        others = None
+    if others and others[0]:
+        typer.echo(f"The embedded database keeps running: {others[0]} other connections use it.")
+    else:
+        embedded_server(settings).stop()

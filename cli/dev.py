@@ -4,22 +4,19 @@ relay is configured."""
 from __future__ import annotations
 
 import signal
-import socket
 from datetime import UTC, datetime
 
 import typer
 
+from cli.database import stop_embedded
+from cli.ports import free_port, ports_of, require_free
 from cli.processes import STOP_PATIENCE, Child, Processes, module
 from core.accounts.users import ensure_admin
-from core.exceptions import DatabaseUnavailableError, RelayAnalyticsError
+from core.exceptions import RelayAnalyticsError
 from core.settings import Settings, get_settings
-from core.storage.database import Database, embedded_server, open_database
+from core.storage.database import open_database
 from core.storage.migrate import migrate
 from ingest.demo import run
-
-
-class PortTakenError(RelayAnalyticsError):
-    """A port that Relay Analytics needs is taken by another program."""
 
 
 def dev() -> None:
@@ -31,12 +28,10 @@ def dev() -> None:
         raise RelayAnalyticsError(
             "DEMO=off and RELAY_URL is unset: set RELAY_URL=ws://your-relay to have something to tap."
         )
-    for name, host, port in (
-        ("TAP_PORT", settings.tap_host, settings.tap_port),
-        ("API_PORT", settings.api_host, settings.api_port),
-        ("DASHBOARD_PORT", settings.dashboard_host, settings.dashboard_port),
-    ):
-        _require_free(name, host, port)
+    parts = frozenset({"collector", "api", "dashboard"})
+    taps = [("TAP_PORT", settings.tap_host, settings.tap_port)] if demo or settings.relay_url is not None else []
+    for name, host, port in (*taps, *ports_of(settings, parts)):
+        require_free(name, host, port)
     settings = settings.model_copy(update={"demo": "on" if demo else "off"})
     database = open_database(settings)
     try:
@@ -51,29 +46,12 @@ def dev() -> None:
     try:
         processes.run()
     finally:
-        _stop_embedded(settings, database)
-
-
-def _stop_embedded(settings: Settings, database: Database) -> None:
-    """Stop the embedded server, unless something else (a notebook, a second part) still uses it."""
-    if settings.database_url is not None:
-        return
-    try:
-        with database.connect() as connection:
-            others = connection.execute(
-                "SELECT count(*) FROM pg_stat_activity"
-                " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
-            ).fetchone()
-    except DatabaseUnavailableError:  # it died, or the demo was removed meanwhile
-        others = None
-    if others and others[0]:
-        typer.echo(f"The embedded database keeps running: {others[0]} other connections use it.")
-    else:
-        embedded_server(settings).stop()
+        stop_embedded(settings, database)
 
 
 def _children(settings: Settings, demo: bool) -> list[Child]:
-    environment: dict[str, str] = {"DEMO": settings.demo}
+    log_format = "text" if settings.log_format == "auto" else settings.log_format  # a person looks on, through a pipe
+    environment: dict[str, str] = {"DEMO": settings.demo, "LOG_FORMAT": log_format}
     drain = settings.tap_drain_seconds if "tap_drain_seconds" in settings.model_fields_set else 0.0
     ingest = Child(
         "ingest",
@@ -84,7 +62,7 @@ def _children(settings: Settings, demo: bool) -> list[Child]:
     parts = [ingest, *(Child(name, module(name), environment) for name in ("api", "dashboard"))]
     if not demo:
         return parts
-    relay_port = _free_port()
+    relay_port = free_port()
     relayed = {"RELAY_URL": run.relay_url(relay_port), "RELAY_NAME": settings.relay_name or "demo"}
     environment |= relayed
     ingest.environment = {**ingest.environment, **relayed}
@@ -121,21 +99,3 @@ def _welcome(settings: Settings, demo: bool, password: str | None) -> str:
             "              It is shown this once. To set another: relay-analytics user password admin",
         ]
     return "\n".join([*lines, "", "  Ctrl-C stops everything.", ""])
-
-
-def _require_free(setting: str, host: str, port: int) -> None:
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise PortTakenError(
-                f"Port {port} is not available ({error.strerror}). Stop what uses it, or set {setting} to another."
-            ) from error
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -31,7 +31,7 @@ def forget(
 ) -> None:
     """Erase who a client was, everywhere; totals and counts stay as they are. Cannot be undone."""
     settings = get_settings()
-    configure_logs(settings.log_level, "forget")
+    configure_logs(settings.log_level, "forget", settings.log_format)
     with opened(demo) as database:
         settings = settings.model_copy(update={"demo": "on" if database.demo else "off"})
         found = forgetting.traces(database, client)

@@ -19,6 +19,7 @@ from cli import (
     jobs,
     metrics,
     reports,
+    serve,
     settings,
     source,
     status,
@@ -38,6 +39,7 @@ app.command("forget")(forget.forget)
 app.command("import")(import_.import_)
 app.command("metrics")(metrics.show)
 app.command("reports")(reports.show)
+app.command("serve")(serve.serve)
 app.command("settings")(settings.show)
 app.command("status")(status.status)
 app.command("verify")(verify.verify)

@@ -1,4 +1,4 @@
-"""Child processes of `make dev`: started, labelled in one log, restarted when they die, stopped in order."""
+"""Child processes of `dev` and `serve`: started, labelled in one log, restarted when they die, stopped in order."""
 
 from __future__ import annotations
 
@@ -34,10 +34,12 @@ class Child:
 
 
 class Processes:
-    """Keeps children running until `stop`. Their output goes to this process's, each line with the child's name."""
+    """Keeps children running until `stop`. Their output goes to this process's, each line with the child's name unless
+    it is not `labelled`: then as it is, for programs to read."""
 
-    def __init__(self, children: Sequence[Child]) -> None:
+    def __init__(self, children: Sequence[Child], *, labelled: bool = True) -> None:
         self.children = list(children)
+        self._labelled = labelled
         self._stopping = threading.Event()
         self._printing = threading.Lock()
 
@@ -66,13 +68,14 @@ class Processes:
             child.command,
             env={**os.environ, **child.environment, "PYTHONUNBUFFERED": "1"},
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stdout=subprocess.PIPE if self._labelled else None,
+            stderr=subprocess.STDOUT if self._labelled else None,
             text=True,
             errors="replace",
             start_new_session=True,  # Ctrl-C reaches this process only, which then stops the children in order
         )
-        threading.Thread(target=self._copy_output, args=(child.name, child.process), daemon=True).start()
+        if self._labelled:
+            threading.Thread(target=self._copy_output, args=(child.name, child.process), daemon=True).start()
 
     def _copy_output(self, name: str, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None  # noqa: S101

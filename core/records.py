@@ -149,6 +149,11 @@ class Batch(msgspec.Struct, array_like=True):
     counts: Counts | None = None  # None: the producer received what the batch holds, and drops nothing
 
     @property
+    def id(self) -> str:
+        """How log lines name it, from the tap to the database."""
+        return f"{self.source}#{self.sequence}"
+
+    @property
     def sizes(self) -> dict[str, int]:
         """How many of each of RECORDS it holds."""
         sizes = (len(self.events), len(self.deliveries), len(self.connections), len(self.samples))

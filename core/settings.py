@@ -5,16 +5,23 @@ The descriptions below are the documentation: `docs/settings.md` and `relay-anal
 
 from __future__ import annotations
 
+import os
 import re
 from email.utils import parseaddr
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, InstanceOf, SecretStr, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+)
 
 from core.tariffs import Tariff, read_tariff
 
@@ -23,6 +30,8 @@ ROOT = Path(__file__).resolve().parent.parent
 Port = Annotated[int, Field(ge=1, le=65535)]
 MAX_WORKERS = 64
 PLACEHOLDERS = frozenset({"changeme", "change-me", "secret", "password", "example", "replace-me"})
+CONTAINER_SECRETS = Path("/run/secrets")
+"""Where Docker and Podman put the files of secrets."""
 
 
 class Settings(BaseSettings):
@@ -41,6 +50,11 @@ class Settings(BaseSettings):
         None,
         description="PostgreSQL or TimescaleDB server, `postgresql://user:password@host:port/database`. "
         "Unset: an embedded PostgreSQL in `DATA_DIR`.",
+    )
+    database_password: SecretStr | None = Field(
+        None,
+        description="Password of `DATABASE_URL` and `DATABASE_READ_URL` where they hold none, so that it can come from "
+        "a file of its own.",
     )
     demo: Literal["auto", "on", "off"] = Field(
         "auto",
@@ -191,6 +205,23 @@ class Settings(BaseSettings):
     )
     session_days: int = Field(7, ge=1, description="Days until a dashboard sign-in ends by itself.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe log line shown.")
+    log_format: Literal["auto", "text", "json"] = Field(
+        "auto", description="One line of `text` or one object of `json` per entry. `auto`: JSON unless on a terminal."
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment, `.env`, then files of secrets: of systemd's `LoadCredential=`, or of a container."""
+        directory = Path(os.environ.get("CREDENTIALS_DIRECTORY") or CONTAINER_SECRETS)
+        files = [SecretsSettingsSource(settings_cls, directory)] if directory.is_dir() else []
+        return (init_settings, env_settings, dotenv_settings, *files)
 
     @field_validator("tap_trusted_proxies", "api_cors_origins", "nostr_relays", mode="before")
     @classmethod
@@ -234,7 +265,7 @@ class Settings(BaseSettings):
 
     @field_validator("database_url")
     @classmethod
-    def _no_placeholder(cls, value: SecretStr | None) -> SecretStr | None:
+    def _database_url(cls, value: SecretStr | None) -> SecretStr | None:
         if value is None:
             return value
         url = urlsplit(value.get_secret_value())
@@ -243,6 +274,18 @@ class Settings(BaseSettings):
         if (url.password or "").lower() in PLACEHOLDERS:
             raise ValueError("still holds a placeholder password; set a real one")
         return value
+
+    @field_validator("database_password")
+    @classmethod
+    def _no_placeholder(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and value.get_secret_value().strip().lower() in PLACEHOLDERS:
+            raise ValueError("is still a placeholder; set a real password")
+        return value
+
+    @property
+    def database_dsn(self) -> str | None:
+        """`database_url`, with `database_password` where it has no password."""
+        return _dsn(self.database_url, self.database_password)
 
     @property
     def relay(self) -> str:
@@ -259,6 +302,16 @@ class Settings(BaseSettings):
     @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.time_zone)
+
+
+def _dsn(url: SecretStr | None, password: SecretStr | None) -> str | None:
+    if url is None:
+        return None
+    parts = urlsplit(url.get_secret_value())
+    if parts.password is not None or password is None:
+        return url.get_secret_value()
+    user, _, host = parts.netloc.rpartition("@")
+    return urlunsplit(parts._replace(netloc=f"{user}:{quote(password.get_secret_value().strip(), safe='')}@{host}"))
 
 
 @cache

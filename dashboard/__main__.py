@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import sys
 
-from core.accounts.users import ensure_admin
+import structlog
+
+from core.accounts.users import ensure_admin, listing
 from core.exceptions import RelayAnalyticsError
+from core.logs import configure_logs
 from core.settings import ROOT, get_settings
 from core.storage.migrate import migrate
 from dashboard.places import BASE, database, now
+
+log = structlog.get_logger()
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
@@ -16,13 +21,12 @@ LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 def main() -> None:
     """Serve on the host and port of the settings."""
     settings = get_settings()
+    configure_logs(settings.log_level, "dashboard", settings.log_format)
     try:
         migrate(database())
-        password = ensure_admin(database(), now())
+        _see_to_a_user()
     except RelayAnalyticsError as error:
         sys.exit(f"The dashboard cannot start: {error}")
-    if password:
-        print(f"Sign in as admin with the password {password}  (shown this once)", flush=True)
     options: dict[str, object] = {
         "server.port": settings.dashboard_port,
         "server.address": settings.dashboard_host,
@@ -35,6 +39,16 @@ def main() -> None:
     from dashboard.server import app
 
     app.run(config=options)
+
+
+def _see_to_a_user() -> None:
+    """Make the first user where somebody sees the password; it must not stand in a log."""
+    if sys.stdout.isatty():
+        password = ensure_admin(database(), now())
+        if password:
+            print(f"Sign in as admin with the password {password}  (shown this once)", flush=True)
+    elif not listing(database()):
+        log.warning("Nobody can sign in yet; make a user: relay-analytics user add admin --role admin")
 
 
 if __name__ == "__main__":

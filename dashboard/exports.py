@@ -66,7 +66,7 @@ def download(request: Request) -> Response:
     if declared is None:
         raise HTTPException(404, "There is no such table.")
     query = {name: _text(value) for name, value in arguments.items() if value is not None}
-    _record(user, "export.report", report=report.name, tables=[table], format=file_format, query=query)
+    _record(request, user, "export.report", report=report.name, tables=[table], format=file_format, query=query)
     result = report(database(), now=at, **arguments)
     return Response(
         as_file(result, declared, file_format),
@@ -93,7 +93,7 @@ def download_raw(request: Request) -> Response:
         error_code=given.get("error_code"),
         metadata=decide(user, "export", "metadata").allowed,
     )
-    _record(user, "export.events", query=given | {"client": client, "format": events.file_format})
+    _record(request, user, "export.events", query=given | {"client": client, "format": events.file_format})
     last = events.end - timedelta(microseconds=1)
     prefix = "demo_" if database().demo else ""
     name = f"{prefix}events_{events.start:%Y-%m-%d}_{last:%Y-%m-%d}.{events.file_format}"
@@ -122,8 +122,9 @@ def _visitor(request: Request) -> User:
     return user
 
 
-def _record(user: User, action: str, **details: Any) -> None:
-    audit.record(database(), audit.Actor(user.username, "page"), action, now(), **details)
+def _record(request: Request, user: User, action: str, **details: Any) -> None:
+    actor = audit.Actor(user.username, "page", request.state.request_id)
+    audit.record(database(), actor, action, now(), **details)
 
 
 def _headers(name: str) -> dict[str, str]:

@@ -23,6 +23,7 @@ from core.settings import ROOT, get_settings
 from dashboard import exports
 from dashboard.headers import SecurityHeaders
 from dashboard.places import BASE, COOKIE, close_database, database, now
+from dashboard.requests import RequestIds
 
 
 def local_path(path: str | None) -> str:
@@ -79,6 +80,8 @@ async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
     close_database()
 
 
+MIDDLEWARE = [Middleware(RequestIds), Middleware(SecurityHeaders)]
+
 app = st.App(
     ROOT / "Home.py",
     routes=[
@@ -87,7 +90,7 @@ app = st.App(
         Route(f"{BASE}/export/{{report}}/{{file}}", exports.download),
         Route(f"{BASE}/export/raw.{{format}}", exports.download_raw),
     ],
-    middleware=[Middleware(SecurityHeaders)],
+    middleware=MIDDLEWARE,
     lifespan=lifespan,
     exception_handlers={
         DatabaseUnavailableError: unavailable,

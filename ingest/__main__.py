@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 
 from pydantic import ValidationError
 
@@ -20,7 +21,8 @@ NO_RELAY = (
     "RELAY_URL is not set. Set it to the relay to tap, for example: RELAY_URL=ws://127.0.0.1:8080 python -m ingest"
 )
 NO_COLLECTOR = "COLLECTOR_PORT is not set. Set it to the port to listen on, for example: COLLECTOR_PORT=7070"
-ROLES = ("all", "tap", "collector", "writer", "jobs")
+PARTS = ("tap", "collector", "writer", "jobs")
+ROLES = ("all", *PARTS)
 PR_SET_PDEATHSIG = 1
 BEHIND_TRAFFIC = 5
 """How much nicer jobs are than what carries and stores traffic."""
@@ -31,6 +33,7 @@ def main() -> int:
     parser.add_argument("role", nargs="?", choices=ROLES, default="all", help="default: all")
     parser.add_argument("--worker", type=int, default=0, help="number of the tap worker")
     parser.add_argument("--workers", type=_workers, help="tap workers that share the port; default: TAP_WORKERS")
+    parser.add_argument("--only", action="append", choices=PARTS, help="of all: this part; may be given several times")
     parser.add_argument("--pulse", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--supervisor", type=int, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -39,7 +42,8 @@ def main() -> int:
     except ValidationError as error:
         print(error, file=sys.stderr)
         return 2
-    missing = _missing(settings, arguments.role)
+    only = tuple(arguments.only or PARTS)
+    missing = _missing(settings, arguments.role, only)
     if missing is not None:
         print(missing, file=sys.stderr)
         return 2
@@ -47,7 +51,7 @@ def main() -> int:
         settings = settings.model_copy(update={"tap_workers": arguments.workers})
     if arguments.supervisor is not None:
         _end_with(arguments.supervisor)
-    return run(settings, arguments.role, arguments.worker, arguments.pulse)
+    return run(settings, arguments.role, arguments.worker, arguments.pulse, only)
 
 
 def _workers(text: str) -> int:
@@ -57,26 +61,26 @@ def _workers(text: str) -> int:
     return number
 
 
-def _missing(settings: Settings, role: str) -> str | None:
-    """What has to be set for this role and is not."""
-    if role == "collector":
-        return NO_COLLECTOR if settings.collector_port is None else None
-    if role in {"writer", "jobs"} or settings.relay_url is not None:
+def _missing(settings: Settings, role: str, only: Sequence[str]) -> str | None:
+    """What has to be set for this role, or these parts, and is not."""
+    wanted = only if role == "all" else (role,)
+    takes_in = {"tap": settings.relay_url is not None, "collector": settings.collector_port is not None}
+    if not takes_in.keys() & set(wanted) or any(takes_in[part] for part in wanted if part in takes_in):
         return None
-    return None if role == "all" and settings.collector_port is not None else NO_RELAY
+    return NO_RELAY if "tap" in wanted else NO_COLLECTOR
 
 
-def run(settings: Settings, role: str, worker: int, pulse: int | None) -> int:
-    """Runs one role until it is asked to stop; returns the exit code."""
+def run(settings: Settings, role: str, worker: int, pulse: int | None, only: Sequence[str] = PARTS) -> int:
+    """Runs one role until it is asked to stop; returns the exit code. `only`: the parts of the role `all`."""
     if role == "all":
         from ingest.supervisor import supervise
 
-        configure_logs(settings.log_level, "ingest")
-        asyncio.run(supervise(settings))
+        configure_logs(settings.log_level, "ingest", settings.log_format)
+        asyncio.run(supervise(settings, only))
     elif role == "tap":
         from ingest.worker import run_tap
 
-        configure_logs(settings.log_level, f"tap-{worker}")
+        configure_logs(settings.log_level, f"tap-{worker}", settings.log_format)
         try:
             run_tap(settings, worker, pulse)
         except OSError as error:
@@ -85,7 +89,7 @@ def run(settings: Settings, role: str, worker: int, pulse: int | None) -> int:
     elif role == "collector":
         from ingest.collector.process import run_collector
 
-        configure_logs(settings.log_level, "collector")
+        configure_logs(settings.log_level, "collector", settings.log_format)
         try:
             run_collector(settings, pulse)
         except OSError as error:
@@ -100,7 +104,7 @@ def run(settings: Settings, role: str, worker: int, pulse: int | None) -> int:
     else:
         from ingest.writer import Writer
 
-        configure_logs(settings.log_level, "writer")
+        configure_logs(settings.log_level, "writer", settings.log_format)
         stop = threading.Event()
         signal.signal(signal.SIGTERM, lambda *_: stop.set())
         Writer(settings).run(stop)

@@ -184,6 +184,7 @@ class Recorder:
         else:
             self._unwritten = None
             self._held -= sum(batch.sizes.values())
+            log.debug("A batch is in the spool", batch=batch.id, records=batch.sizes)
             if self._failing:
                 self._failing = False
                 log.info("The spool takes batches again", dropped=self.dropped)

@@ -61,6 +61,11 @@ class Waiting(NamedTuple):
     batch: Batch | None
     """None when its bytes are damaged."""
 
+    @property
+    def id(self) -> str:
+        """As `Batch.id`."""
+        return f"{self.source}#{self.sequence}"
+
 
 class Spool:
     """An open spool file. Not for use from two threads at once; several processes may have the same file open."""

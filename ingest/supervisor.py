@@ -29,18 +29,19 @@ WRITER_PATIENCE = 12.0
 JOBS_PATIENCE = 12.0
 
 
-async def supervise(settings: Settings) -> None:
-    """Runs what is configured, writer and jobs, until SIGTERM or SIGINT. The taps end first, given time to drain
-    (a second signal ends that time), and collector and jobs with them; the writer stores the rest."""
+async def supervise(settings: Settings, parts: Sequence[str]) -> None:
+    """Runs those of `parts` that are configured (tap, collector, writer, jobs), until SIGTERM or SIGINT. The taps end
+    first, given time to drain (a second signal ends that time), and collector and jobs with them; the writer stores the
+    rest."""
     stop, hurry = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, lambda: (hurry if stop.is_set() else stop).set())
-    taps = tap_children(settings.tap_workers) if settings.relay_url is not None else []
-    collectors = [Child("collector", ("collector",), watched=True)] if settings.collector_port is not None else []
-    writer = Child("writer", ("writer",))
-    jobs = Child("jobs", ("jobs",))
-    children = [*taps, *collectors, writer, jobs]
+    taps = tap_children(settings.tap_workers) if "tap" in parts and settings.relay_url is not None else []
+    collects = "collector" in parts and settings.collector_port is not None
+    collectors = [Child("collector", ("collector",), watched=True)] if collects else []
+    writers, jobs = ([Child(part, (part,))] if part in parts else [] for part in ("writer", "jobs"))
+    children = [*taps, *collectors, *writers, *jobs]
 
     def exposition() -> Exposition:
         states = [child.state() for child in children]
@@ -49,7 +50,7 @@ async def supervise(settings: Settings) -> None:
     with serving(
         settings.metrics_host,
         settings.metrics_port,
-        application(exposition, lambda: health(children, taps or collectors, stopping=stop.is_set())),
+        application(exposition, lambda: health(children, taps or collectors or children, stopping=stop.is_set())),
     ):
         keeping = [asyncio.ensure_future(child.keep_running()) for child in children]
         await stop.wait()
@@ -58,9 +59,9 @@ async def supervise(settings: Settings) -> None:
         await asyncio.gather(
             *(child.stop(settings.tap_drain_seconds + TAP_PATIENCE, hurry) for child in taps),
             *(child.stop(COLLECTOR_PATIENCE, hurry) for child in collectors),
-            jobs.stop(JOBS_PATIENCE, hurry),
+            *(child.stop(JOBS_PATIENCE, hurry) for child in jobs),
         )
-        await writer.stop(WRITER_PATIENCE, hurry)
+        await asyncio.gather(*(child.stop(WRITER_PATIENCE, hurry) for child in writers))
         for task in keeping:
             task.cancel()
         await asyncio.gather(*keeping, return_exceptions=True)

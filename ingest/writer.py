@@ -96,6 +96,7 @@ class Writer:
                 self._store(writer, group, prepared)
                 acknowledge(group)
                 stored += len(group)
+                log.debug("Batches are stored", batches=[waiting.id for _, waiting in group])
         return stored
 
     def run(self, stop: threading.Event) -> None:
@@ -165,7 +166,7 @@ class Writer:
     def _store_alone(self, writer: BatchWriter, waiting: Waiting) -> None:
         """Stores one batch, or enters it as quarantined: its number must not be waited for."""
         if waiting.batch is None:
-            log.error("A batch is damaged", source=waiting.source, sequence=waiting.sequence, records=waiting.records)
+            log.error("A batch is damaged", batch=waiting.id, records=waiting.records)
             damaged = Batch(waiting.source, waiting.sequence, "", [], [], [], [])
             writer.refuse(damaged, "damaged in the spool", unreadable=waiting.records)
             return
@@ -173,7 +174,9 @@ class Writer:
             writer.write([waiting.batch])
         except REFUSED as error:
             kept_as = self._keep(waiting.batch)
-            log.error("A batch is refused and goes into quarantine", kept_as=kept_as, error=str(error))
+            log.error(
+                "A batch is refused and goes into quarantine", batch=waiting.id, kept_as=kept_as, error=str(error)
+            )
             writer.refuse(waiting.batch, f"refused by the database: {str(error).splitlines()[0]}"[:200], kept_as)
 
     def _keep(self, batch: Batch) -> str:

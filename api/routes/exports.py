@@ -153,7 +153,7 @@ def _ended(database: Database, access: Access, events: RawExport, held: ExitStac
             rows=events.rows, bytes=size[0], sha256=events.sha256,
         )  # fmt: skip
     if not complete:
-        log.warning("export_interrupted", request_id=access.request_id, rows=events.rows)
+        log.warning("export_interrupted", rows=events.rows)
 
 
 def _counted(pieces: Iterator[bytes] | RawExport, size: list[int]) -> Generator[bytes]:

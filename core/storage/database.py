@@ -60,8 +60,8 @@ def with_database(dsn: str, name: str) -> str:
 
 
 def _real_dsn(settings: Settings) -> str:
-    if settings.database_url is not None:
-        return settings.database_url.get_secret_value()
+    if settings.database_dsn is not None:
+        return settings.database_dsn
     server = embedded_server(settings)
     server.ensure()
     return server.dsn(REAL)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
+import structlog
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 from structlog.testing import capture_logs
@@ -100,7 +101,7 @@ def test_header_values_come_back_nowhere(served: Served) -> None:
 
 
 def test_there_is_one_line_per_request_without_token_and_query(served: Served) -> None:
-    with capture_logs() as lines:
+    with capture_logs(processors=[structlog.contextvars.merge_contextvars]) as lines:
         response = served.get("/reports/traffic", "analyst", client_id="someone", **RANGE)
     (line,) = [line for line in lines if line["event"] == "request"]
     assert line["request_id"] == response.headers["x-request-id"]

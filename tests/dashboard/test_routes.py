@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
@@ -18,7 +17,6 @@ from core.exceptions import BadParameterError, DatabaseUnavailableError, NotAllo
 from core.export.tables import as_csv
 from core.storage.database import Database
 from dashboard import exports, server
-from dashboard.headers import SecurityHeaders
 from dashboard.places import BASE, COOKIE
 from tests.support import traffic
 
@@ -33,7 +31,7 @@ def http(people: Database) -> TestClient:
             Route(f"{BASE}/export/{{report}}/{{file}}", exports.download),
             Route(f"{BASE}/export/raw.{{format}}", exports.download_raw),
         ],
-        middleware=[Middleware(SecurityHeaders)],
+        middleware=server.MIDDLEWARE,
         exception_handlers={
             DatabaseUnavailableError: server.unavailable,
             BadParameterError: exports.refused,
