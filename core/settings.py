@@ -199,6 +199,11 @@ class Settings(BaseSettings):
     )
     dashboard_host: str = Field("127.0.0.1", description="Address the dashboard listens on.")
     dashboard_port: Port = Field(3000, description="Port the dashboard listens on.")
+    dashboard_url: str | None = Field(
+        None,
+        description="Where people open the dashboard behind a front proxy, such as `https://analytics.example.org`; it "
+        "answers under no other name then. Unset: `localhost`, while it listens there.",
+    )
     metrics_host: str = Field("127.0.0.1", description="Address of `/metrics` and `/healthz`. They ask for no token.")
     metrics_port: int = Field(
         9464, ge=0, le=65535, description="Port of `/metrics` (Prometheus) and `/healthz`; 0 switches them off."
@@ -261,6 +266,13 @@ class Settings(BaseSettings):
     def _websocket_url(cls, value: str | None) -> str | None:
         if value is not None and (urlsplit(value).scheme not in {"ws", "wss"} or not urlsplit(value).hostname):
             raise ValueError("must look like ws://host:port or wss://host")
+        return value
+
+    @field_validator("dashboard_url")
+    @classmethod
+    def _web_url(cls, value: str | None) -> str | None:
+        if value is not None and (urlsplit(value).scheme not in {"http", "https"} or not urlsplit(value).hostname):
+            raise ValueError("must look like https://analytics.example.org")
         return value
 
     @field_validator("database_url")

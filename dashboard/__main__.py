@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from urllib.parse import urlsplit
 
 import structlog
 
 from core.accounts.users import ensure_admin, listing
 from core.exceptions import RelayAnalyticsError
 from core.logs import configure_logs
-from core.settings import ROOT, get_settings
+from core.settings import ROOT, Settings, get_settings
 from core.storage.migrate import migrate
 from dashboard.places import BASE, database, now
 
@@ -32,13 +33,20 @@ def main() -> None:
         "server.address": settings.dashboard_host,
         "server.baseUrlPath": BASE.strip("/"),
     }
-    if settings.dashboard_host in LOOPBACK:  # a page of another site must not reach it under a name of its own
-        options["server.allowedHosts"] = ["localhost", "127.0.0.1"]
+    hosts = allowed_hosts(settings)
+    if hosts:
+        options["server.allowedHosts"] = hosts
     # Streamlit takes the folder of the started script for its own: .streamlit/, static/ and the import path.
     sys.argv = [str(ROOT / "Home.py")]
     from dashboard.server import app
 
     app.run(config=options)
+
+
+def allowed_hosts(settings: Settings) -> list[str]:
+    """Names under which it answers; none: under any. Pages of another site must not reach it under a name of theirs."""
+    named = [urlsplit(settings.dashboard_url).hostname or ""] if settings.dashboard_url else []
+    return ["localhost", "127.0.0.1", *named] if named or settings.dashboard_host in LOOPBACK else []
 
 
 def _see_to_a_user() -> None:

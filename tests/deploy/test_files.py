@@ -119,7 +119,7 @@ def test_the_example_environment_names_settings_and_holds_no_secret() -> None:
     text = (ROOT / "deploy" / "systemd" / "env").read_text()
     values = dict(re.findall(r"^([A-Z_]+)=(.*)$", text, re.MULTILINE))
     assert [name for name in values if not ours(name)] == []
-    settings = Settings(_env_file=None, **{name.lower(): value for name, value in values.items()})  # type: ignore[arg-type]
+    settings = Settings(_env_file=None, **{name.lower(): value for name, value in values.items()})
     assert settings.database_url is not None
     assert "relay_analytics@" in settings.database_url.get_secret_value()
 

@@ -18,7 +18,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 import httpx2
 import pytest
+import trustme
 from websockets.asyncio.client import connect
+from websockets.typing import Origin, Subprotocol
 
 from cli.serve import Part, check, wanted
 from core.accounts import tickets, tokens, users
@@ -44,7 +46,8 @@ def environment(database: Database, tmp_path: Path) -> dict[str, str]:
     ports = {name: str(free_port()) for name in ("TAP_PORT", "API_PORT", "DASHBOARD_PORT", "METRICS_PORT")}
     inherited = {name: value for name, value in os.environ.items() if name not in {"RELAY_URL", "DATABASE_URL", "DEMO"}}
     return inherited | ports | {
-        "DATABASE_URL": without, "CREDENTIALS_DIRECTORY": str(credentials), "DATA_DIR": str(tmp_path / "data"),
+        "DATABASE_URL": without, "CREDENTIALS_DIRECTORY": str(credentials),
+        "DASHBOARD_URL": f"https://{HOST}", "DATA_DIR": str(tmp_path / "data"),
     }  # fmt: skip
 
 
@@ -64,12 +67,12 @@ def serving(environment: dict[str, str], output: Path, *parts: str) -> Iterator[
 
 
 def certificate(directory: Path) -> tuple[Path, Path]:
-    files = directory / "cert.pem", directory / "key.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", f"/CN={HOST}",
-         "-addext", f"subjectAltName=DNS:{HOST}", "-keyout", files[1], "-out", files[0]],
-        check=True, capture_output=True,
-    )  # fmt: skip
+    """A certificate of HOST with its key, and beside them, as `ca.pem`, who vouches for it."""
+    authority, files = trustme.CA(), (directory / "cert.pem", directory / "key.pem")
+    issued = authority.issue_cert(HOST)
+    issued.cert_chain_pems[0].write_to_path(files[0])
+    issued.private_key_pem.write_to_path(files[1])
+    authority.cert_pem.write_to_path(directory / "ca.pem")
     return files
 
 
@@ -101,11 +104,10 @@ async def test_dashboard_and_api_behind_nginx_over_tls(
     with serving(environment, output, "api", "dashboard") as process:
         dashboard = f"http://127.0.0.1:{environment['DASHBOARD_PORT']}{BASE}/_stcore/health"
         api = f"http://127.0.0.1:{environment['API_PORT']}/healthz"
-        for url in (dashboard, api):
-            await asyncio.to_thread(eventually, lambda url=url: get(url)[0] == 200, f"{url} answers")
+        await asyncio.to_thread(eventually, lambda: get(dashboard)[0] == get(api)[0] == 200, "dashboard and API answer")
         trusted = ssl.create_default_context(cafile=None)
         async with nginx(tmp_path, configured(environment, tmp_path, plain, secure), secure):
-            trusted.load_verify_locations(tmp_path / "cert.pem")
+            trusted.load_verify_locations(tmp_path / "ca.pem")
             await through_nginx(
                 plain, secure, trusted, token, tickets.issue(database, "sign-in", "ada", datetime.now(UTC))
             )
@@ -140,7 +142,8 @@ async def through_nginx(plain: int, secure: int, trusted: ssl.SSLContext, token:
         asked["headers"] = host | {"Authorization": f"Bearer {token}"}
         assert (await client.get(f"{base}/api/v1/analytics/dashboard/realtime", **asked)).status_code == 200
     stream = f"wss://{HOST}:{secure}{BASE}/_stcore/stream"
-    async with connect(stream, host="127.0.0.1", ssl=trusted, origin=f"https://{HOST}", subprotocols=["streamlit"]):  # type: ignore[list-item]
+    origin, protocols = Origin(f"https://{HOST}"), [Subprotocol("streamlit")]
+    async with connect(stream, host="127.0.0.1", ssl=trusted, origin=origin, subprotocols=protocols):
         pass
 
 
