@@ -19,12 +19,13 @@ from ingest.__main__ import PARTS as INGEST
 
 
 class Part(StrEnum):
-    """What can run by itself. `ingest` is tap, collector and writer."""
+    """What can run by itself. `ingest` is tap, collector, writer and jobs."""
 
     INGEST = "ingest"
     TAP = "tap"
     COLLECTOR = "collector"
     WRITER = "writer"
+    JOBS = "jobs"
     API = "api"
     DASHBOARD = "dashboard"
 

@@ -99,7 +99,7 @@ def run(settings: Settings, role: str, worker: int, pulse: int | None, only: Seq
         os.nice(BEHIND_TRAFFIC)  # before its libraries are loaded: at a start the taps want the processor
         from ingest.jobs.process import run_jobs
 
-        configure_logs(settings.log_level, "jobs")
+        configure_logs(settings.log_level, "jobs", settings.log_format)
         run_jobs(settings, pulse)
     else:
         from ingest.writer import Writer

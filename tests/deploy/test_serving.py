@@ -157,8 +157,8 @@ def test_serve_wants_something_to_serve_and_no_demo() -> None:
 
 
 def test_ingest_is_all_that_takes_in_and_stores() -> None:
-    assert wanted([Part.INGEST]) == {"tap", "collector", "writer"}
-    assert wanted(None) == {"tap", "collector", "writer", "api", "dashboard"}
+    assert wanted([Part.INGEST]) == {"tap", "collector", "writer", "jobs"}
+    assert wanted(None) == {"tap", "collector", "writer", "jobs", "api", "dashboard"}
 
 
 def test_a_placeholder_in_a_file_of_secrets_does_not_start(environment: dict[str, str]) -> None:
