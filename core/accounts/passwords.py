@@ -12,7 +12,7 @@ SHORTEST = 10
 """Characters a password must have. Length is what makes one hard to guess; no other rules are imposed."""
 LONGEST_BYTES = 72
 """bcrypt reads no more than this: a longer password is refused instead of silently cut."""
-_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"  # without the look-alikes l, o, 0 and 1
+_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"  # without the look-alikes l, o, 0 and 1  # pragma: allowlist secret
 
 NOBODY = "$2b$12$Hx8ZQCapnkHB.oAPeBec9e9sj57Mb6VZMzlsRwm23sjk0IDJkw1T2"
 """The hash of a discarded random password: checked for unknown names, so that they take as long as known ones."""

@@ -23,7 +23,7 @@ from core.exceptions import DeliveryFailed
 from core.settings import Settings
 
 TIMEOUT = urllib3.Timeout(connect=5, read=20)
-SECRET_PREFIX = "whsec_"  # noqa: S105
+SECRET_PREFIX = "whsec_"  # noqa: S105  # pragma: allowlist secret
 TEMPORARY = frozenset({408, 425, 429})
 """With 5xx: the statuses after which another attempt makes sense."""
 QUOTED = 200
