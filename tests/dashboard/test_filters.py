@@ -24,7 +24,7 @@ def test_a_report_is_called_with_the_filters_it_takes() -> None:
         "event_type": "EVENT", "kind": 7, "client": "key:acme", "error_code": "blocked",
     }  # fmt: skip
     assert NARROW.ignored_by(reports.errors) == []
-    assert NARROW.ignored_by(reports.response_times) == ["error_code"]
+    assert NARROW.ignored_by(reports.response_times) == ["error code"]
     assert PLAIN.arguments(reports.traffic, NOW)["compare"] is True
     assert "client" not in PLAIN.arguments(reports.traffic, NOW)
 
