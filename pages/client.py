@@ -30,7 +30,7 @@ if not own and filters.client is None:
     )
     st.stop()
 
-client = load(user, reports.client, filters)
+client = load(user, reports.client, filters, kinds=True)
 notes(client)
 summary, timeline = client["summary"].iloc[0], client["timeline"]
 against = "vs before" if filters.compare else ""

@@ -53,7 +53,9 @@ TYPES = Table(
         Column("share", "part of all its messages, 0 to 1"),
     ),
 )
-KINDS = Table("kinds", "EVENT messages of the client by Nostr kind, most frequent first", KIND_COLUMNS)
+KINDS = Table(
+    "kinds", "EVENT messages of the client by Nostr kind, most frequent first; empty unless asked for", KIND_COLUMNS
+)
 CODES = Table(
     "error_codes",
     "errors of all event types by code, most frequent first",

@@ -108,9 +108,8 @@ def _measures(read: Read, span: Mapping[str, Any], numbers: list[int], kind: int
     """Rows of the query `client_measures`: (client, event type, measures …, ms)."""
     if kind is None:
         return read("client_measures", {**span, "clients": numbers})
-    chosen = set(numbers)
-    rows = clients_of_kind(read, span["start"], span["end"], kind)
-    return [(row[0], "EVENT", *row[1:]) for row in rows if row[0] in chosen]
+    rows = clients_of_kind(read, span["start"], span["end"], kind, numbers)
+    return [(row[0], "EVENT", *row[1:]) for row in rows]
 
 
 def _table(leading: Leading, measures: Rows, names: Rows, asked: Frame, offset: int, total: int) -> pd.DataFrame:

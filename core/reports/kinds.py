@@ -54,6 +54,8 @@ def kept_from(read: Read, period: Period, kind: int | None) -> list[str]:
     return [f"Errors, times and clients are kept by kind from {found[0][0].astimezone(period.zone):%Y-%m-%d %H:%M} on."]
 
 
-def clients_of_kind(read: Read, start: datetime, end: datetime, kind: int) -> Rows:
-    """Rows of the query of that name."""
-    return read("clients_of_kind", {"kind": kind, "start": start, "end": end})
+def clients_of_kind(
+    read: Read, start: datetime, end: datetime, kind: int, clients: Sequence[int] | None = None
+) -> Rows:
+    """Rows of the query of that name, of all clients or of some, by their numbers."""
+    return read("clients_of_kind", {"kind": kind, "start": start, "end": end, "clients": clients})

@@ -75,6 +75,7 @@ def test_it_equals_a_recount_of_the_records(
     oracle.store(database, late, sequence=2)
     asked: dict[str, Any] = {
         "client": CLIENT, "start": days[0], "end": days[1], "granularity": width, "time_zone": zone, **of,
+        "kinds": True,
     }  # fmt: skip
     before_fold = reports.client(database, now=oracle.LATER, **asked)
     fold(database, oracle.LATER)
