@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from core.exceptions import BadParameterError
 from core.periods import Period, day_start, resolve, zone_of
+from core.zones import whole_hour_zone
 
 Day = str | date | datetime
 MONTH = re.compile(r"(\d{4})-(\d{2})")
@@ -29,9 +30,10 @@ def billing_period(start: Day | None, end: Day | None, month: str | None, time_z
     period = resolve(start, end, zone=time_zone, granularity="month")
     for edge in (period.start, period.end):
         if edge.astimezone(UTC).replace(minute=0, second=0, microsecond=0) != edge:
+            near = whole_hour_zone(period.zone, edge)
             raise BadParameterError(
                 f"{edge.astimezone(period.zone).isoformat()} is not on a whole hour of UTC, by which usage is kept; "
-                "use a start and an end on one, and a time zone that is whole hours away from UTC."
+                f"use {f'the time zone {near[0]}' if near else 'a start and an end on one'}."
             )
     return period
 

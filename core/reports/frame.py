@@ -20,6 +20,7 @@ from core.reports.declaration import Meta, Parameter
 from core.reports.query import Rows
 from core.storage.database import Database
 from core.storage.spans import steps
+from core.zones import whole_hour_zone
 
 Day = str | date | datetime
 HOUR = timedelta(hours=1)
@@ -46,6 +47,8 @@ class Frame:
 
     period: Period
     time_zone: str
+    notes: tuple[str, ...] = ()
+    """What to say of it beside its numbers."""
 
     @cached_property
     def edges(self) -> list[datetime]:
@@ -82,10 +85,25 @@ class Frame:
 
 
 def frame(start: Day, end: Day, granularity: str, time_zone: str) -> Frame:
-    """Raises BadParameterError for what `core.periods.resolve` refuses, and for buckets that split an hour of UTC."""
+    """The buckets of a range. In a zone that is not whole hours from UTC they are those of the nearest zone that is,
+    which the frame says: history is kept by the hour of UTC.
+
+    Raises BadParameterError for what `core.periods.resolve` refuses, and for a start or end that splits such an hour.
+    """
     period = resolve(start, end, zone=time_zone, granularity=granularity)
+    near = whole_hour_zone(period.zone, period.start)
+    notes: tuple[str, ...] = ()
+    if near is not None:
+        name, ahead = near
+        minutes = round(ahead.total_seconds() / 60)
+        way = "earlier" if minutes > 0 else "later"
+        notes = (
+            f"History is kept by the hour of UTC, so this is in {name}: "
+            f"days begin {abs(minutes)} minutes {way} than in {time_zone}.",
+        )
+        period, time_zone = resolve(start, end, zone=name, granularity=granularity), name
     check_whole_hours(period.edges, period.zone)
-    return Frame(period, time_zone)
+    return Frame(period, time_zone, notes)
 
 
 def check_whole_hours(edges: Iterable[datetime], zone: ZoneInfo) -> None:
@@ -94,7 +112,7 @@ def check_whole_hours(edges: Iterable[datetime], zone: ZoneInfo) -> None:
     if uneven is not None:
         raise BadParameterError(
             f"{uneven.astimezone(zone).isoformat()} is not on a whole hour of UTC, by which history is kept; "
-            "use a start and an end on one, and a time zone that is whole hours away from UTC."
+            "use a start and an end on one."
         )
 
 
@@ -158,7 +176,7 @@ def meta(
         exact=error_bound is None,
         error_bound=error_bound,
         demo=database.demo,
-        warnings=(*_warnings(asked.period, complete_up_to, now), *notes),
+        warnings=(*_warnings(asked.period, complete_up_to, now), *asked.notes, *notes),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pandas as pd
@@ -18,6 +18,7 @@ from core.storage.database import Database
 from core.storage.fold import fold
 from tests.reports import oracle
 from tests.support.clearing import clear
+from tests.support.records import event
 
 MEASURES = {
     "events": None, "errors": "error", "unanswered": "unanswered", "events_out": "events_out", "bytes_in": "bytes_in",
@@ -129,7 +130,6 @@ def test_an_empty_database_gives_every_column_and_zeros(database: Database) -> N
     [
         ({"start": "2026-03-08"}, "swap them"),
         ({"time_zone": "Mars/Olympus"}, "IANA"),
-        ({"time_zone": "Asia/Kathmandu"}, "whole hour"),
         ({"start": "2026-03-01T00:30"}, "whole hour"),
         ({"granularity": "minute"}, "hour, day, week, month"),
         ({"start": "2016-03-01"}, "1098 days"),
@@ -170,3 +170,14 @@ def test_it_says_what_it_is_in_a_notebook(database: Database) -> None:
     assert "<table" in result._repr_html_()
     assert "granularity='auto'" in repr(reports.traffic)
     assert "event_types_over_time" in reports.traffic._repr_html_()
+
+
+def test_days_of_a_zone_at_half_hours_are_those_of_the_nearest_zone_and_say_so(database: Database) -> None:
+    # 18:45 UTC is after midnight in India, and before it in the nearest zone of whole hours, UTC+5
+    oracle.store(database, [event(datetime(2026, 3, 10, 18, 45, tzinfo=UTC), "address:1")])
+    asked: dict[str, Any] = {"start": "2026-03-10", "end": "2026-03-11", "granularity": "day"}
+    result = reports.traffic(database, now=oracle.LATER, time_zone="Asia/Kolkata", **asked)
+    assert result["timeline"]["events"].tolist() == [1, 0]
+    assert (result.meta.time_zone, result.meta.start.isoformat()) == ("Etc/GMT-5", "2026-03-10T00:00:00+05:00")
+    [note] = [warning for warning in result.meta.warnings if "Asia/Kolkata" in warning]
+    assert "30 minutes later" in note

@@ -308,7 +308,6 @@ def test_cohorts_widen_with_a_warning_where_there_would_be_too_many(database: Da
     ("wrong", "says"),
     [
         ({"start": "2026-03-08"}, "swap them"),
-        ({"time_zone": "Asia/Kathmandu"}, "whole hour"),
         ({"granularity": "minute"}, "hour, day, week, month"),
         ({"event_type": "PUBLISH"}, "EVENT, REQ"),
         ({"cohort": "hour"}, "day, week, month"),
