@@ -74,6 +74,9 @@ class Settings(BaseSettings):
         description="Connections per tap worker; more are answered with 503. Each takes two open files: `ulimit -n` "
         "(`LimitNOFILE`) must be over twice this, else it is lowered to what fits.",
     )
+    host_name: str | None = Field(
+        None, description="Name of this machine where several have taps. Default: its host name."
+    )
     tap_workers: int = Field(
         1, ge=1, le=MAX_WORKERS, description="Processes that share the tap's port, each with its own spool."
     )

@@ -8,6 +8,7 @@ counted; no exception gets back to the traffic.
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -31,6 +32,8 @@ LOOKED_AT = 64
 """How many copies are queued between two looks at how many bytes wait; a copy has at most 256 KiB."""
 READ_SECONDS = 0.002
 """How long copies wait to be read together. Their instants are taken when they arrive."""
+NUMBERS = 2**53 // MAX_WORKERS
+"""How many connections one worker can number."""
 SWEEP_SECONDS = 0.1
 SWEEP_SLICES = 10
 """A tenth of the connections is swept each time, so that no turn of the loop is long."""
@@ -77,7 +80,7 @@ class Observer:
         )
         self._slices: list[dict[Conversation, None]] = [{} for _ in range(SWEEP_SLICES)]
         self._next_slice = 0
-        self._last_number = 0
+        self._last_number = secrets.randbelow(NUMBERS)
         self._queue: list[tuple[FrameReader, Conversation, bytes, float]] = []
         self._queued = 0  # bytes of those that were looked at
         self._scheduled = False
@@ -242,6 +245,6 @@ class Observer:
         return sum(conversation.pairing.pending for each in self._slices for conversation in each)
 
     def _number(self) -> int:
-        """Grows with time, so that numbers do not come again after a restart; below 2^53, so that JSON keeps them."""
-        self._last_number = max(self._last_number + 1, int(time.time() * 1000))
+        """One after the other from a random one on, so that runs and hosts do not meet; below 2^53: JSON keeps them."""
+        self._last_number = (self._last_number + 1) % NUMBERS
         return self._last_number * MAX_WORKERS + self._worker

@@ -25,6 +25,7 @@ from core.settings import Settings
 from core.spools import spool_directory
 from core.storage.ahead import ahead
 from core.storage.database import Database, open_database
+from core.storage.hosts import this_host
 from core.storage.migrate import migrate
 from core.storage.prepared import Prepared
 from core.storage.writer import BatchWriter
@@ -136,7 +137,7 @@ class Writer:
     def _connected(self) -> BatchWriter:
         if self._batches is None or self._database is None:
             self._database = self._open(self._settings)
-            self._batches = BatchWriter(self._database)
+            self._batches = BatchWriter(self._database, this_host(self._settings))
             self._upkeep = Upkeep(self._database)
             self._upkeep.start()
             log.info("The writer is connected", database=self._database.name)

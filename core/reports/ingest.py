@@ -35,7 +35,7 @@ def run(
     states = [] if directory is None else local.states(directory)
     by_source = pd.DataFrame(
         [
-            dict(zip(("relay", "worker", *SUMS[:6], "runs", "broken_off", "newest_at"), row, strict=True))
+            dict(zip(("relay", "host", "worker", *SUMS[:6], "runs", "broken_off", "newest_at"), row, strict=True))
             for row in sources
         ],
         columns=tables.SOURCES.column_names,

@@ -34,10 +34,11 @@ SUMMARY = Table(
 )
 SOURCES = Table(
     "sources",
-    "one row per relay and worker, over restarts; imports and other sources have no worker",
+    "one row per relay, machine and worker, over restarts; imports and other sources have neither of the two",
     (
         Column("relay", "name of the relay"),
-        Column("worker", "number of the tap worker"),
+        Column("host", "machine of the tap worker, by its `HOST_NAME`"),
+        Column("worker", "number of the tap worker on its machine"),
         *FATES,
         Column("runs", "times it was started", "runs"),
         Column("newest_at", "when its newest stored batch was made"),

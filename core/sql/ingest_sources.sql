@@ -1,6 +1,7 @@
 -- What became of the records of each relay and worker, over all runs of it. Of a run that another has followed, nothing
 -- is on its way any more: what is missing of it is lost. A run that did not end in order lost what it had in memory.
-SELECT relay, worker, sum(received)::bigint AS received, sum(stored)::bigint AS stored,
+-- Workers of host n are numbered from n * 64 on.
+SELECT relay, h.name AS host, worker %% 64 AS worker, sum(received)::bigint AS received, sum(stored)::bigint AS stored,
        sum(quarantined)::bigint AS quarantined, sum(dropped)::bigint AS dropped,
        coalesce(sum(missing) FILTER (WHERE newest OR worker IS NULL), 0)::bigint AS in_flight,
        coalesce(sum(missing) FILTER (WHERE NOT newest AND worker IS NOT NULL), 0)::bigint AS lost,
@@ -21,5 +22,6 @@ FROM (
         FROM ingest_counts GROUP BY source
     ) AS c USING (source)
 ) AS runs
-GROUP BY relay, worker
-ORDER BY relay, worker NULLS LAST
+LEFT JOIN hosts h ON h.host_no = worker / 64
+GROUP BY relay, worker, h.name
+ORDER BY relay, runs.worker NULLS LAST

@@ -44,11 +44,12 @@ Place = tuple[str, str, str]
 """Source, record and fate."""
 
 
-def note(connection: psycopg.Connection[Any], batches: Mapping[Key, Batch], kept: Kept) -> None:
-    """Count batches that are being stored, in the caller's transaction; what of them is not kept was refused."""
+def note(connection: psycopg.Connection[Any], batches: Mapping[Key, Batch], kept: Kept, first_worker: int = 0) -> None:
+    """Count batches that are being stored, in the caller's transaction; what of them is not kept was refused.
+    `first_worker`: the number of their worker 0 (`core.storage.hosts`)."""
     if not batches:
         return
-    _note_runs(connection, batches)
+    _note_runs(connection, batches, first_worker)
     added: Counter[Place] = Counter()
     highest: dict[Place, int] = {}
     for key, batch in batches.items():
@@ -89,11 +90,11 @@ def _cumulative(batch: Batch) -> list[tuple[Place, int]]:
     return found
 
 
-def _note_runs(connection: psycopg.Connection[Any], batches: Mapping[Key, Batch]) -> None:
+def _note_runs(connection: psycopg.Connection[Any], batches: Mapping[Key, Batch], first_worker: int) -> None:
     runs: dict[str, list[Any]] = {}
     for batch in batches.values():
         counts = batch.counts
-        worker, started = (None, None) if counts is None else (counts.worker, counts.started_at)
+        worker, started = (None, None) if counts is None else (first_worker + counts.worker, counts.started_at)
         run = runs.setdefault(batch.source, [batch.source, batch.relay, worker, started, None, False])
         run[4] = max(run[4] or 0, batch.made_at) or None
         run[5] = run[5] or (counts is not None and counts.ended)

@@ -72,8 +72,9 @@ class _Work:
     kept: dict[Key, dict[str, int]] = field(default_factory=dict)
 
 
-def prepare(batches: Mapping[Key, Batch], fixed: rows.Fixed) -> Prepared:
-    """Clean and encode batches. Needs no database; what cannot be stored is left out and counted."""
+def prepare(batches: Mapping[Key, Batch], fixed: rows.Fixed, first_worker: int = 0) -> Prepared:
+    """Clean and encode batches. Needs no database; what cannot be stored is left out and counted. `first_worker`: the
+    number that their worker 0 has in the database (`core.storage.hosts`)."""
     work = _cleaned(batches)
     counts = {name: len(getattr(work, name)) for name in LISTS[1:]}
     counts["events"] = len(work.metadata)
@@ -105,7 +106,8 @@ def prepare(batches: Mapping[Key, Batch], fixed: rows.Fixed) -> Prepared:
         prepared.seen.append((np.array([place for place, _ in seen]), np.array([first for _, first in seen])))
         prepared.identities = {one.client: one.identity for one in work.connections}
     if work.samples:
-        prepared.tables.append(encoded("connection_metrics_raw", rows.sample_rows(work.samples, relays("samples"))))
+        samples = rows.sample_rows(work.samples, relays("samples"), first_worker)
+        prepared.tables.append(encoded("connection_metrics_raw", samples))
         prepared.sample_times = [sample.timestamp for sample in work.samples]
     if facts:
         together = {name: np.concatenate([part[name] for part in facts]) for name in facts[0]}

@@ -176,7 +176,7 @@ def _rounded_milliseconds(microseconds: Array) -> Array:
     return rounded
 
 
-def sample_rows(records: Sequence[Sample], relay: Array) -> list[Column]:
+def sample_rows(records: Sequence[Sample], relay: Array, first_worker: int) -> list[Column]:
     """Columns of `connection_metrics_raw`."""
     size = len(records)
 
@@ -189,7 +189,7 @@ def sample_rows(records: Sequence[Sample], relay: Array) -> list[Column]:
     return [
         column("timestamp", "timestamptz"),
         Column("relay_id", "smallint", relay, names="relays"),
-        column("worker", "smallint"),
+        Column("worker", "smallint", np.array([first_worker + record.worker for record in records], dtype=np.int64)),
         *(
             column(name, "integer")
             for name in ("active_connections", "peak_connections", "opened", "closed", "events", "pending")

@@ -1070,6 +1070,14 @@ CREATE TABLE ingest_counts (
     PRIMARY KEY (source, record, fate)
 ) WITH (fillfactor = 50);
 
+CREATE TABLE hosts (                               -- machines with taps: workers of host n are numbered from n * 64 on
+    host_no    smallint PRIMARY KEY,
+    host_id    text NOT NULL UNIQUE,
+    name       text NOT NULL,
+    first_seen timestamptz NOT NULL DEFAULT now(),
+    last_seen  timestamptz NOT NULL DEFAULT now()
+);
+
 CREATE TABLE imports (                             -- files that were imported, known again by their content
     digest      text PRIMARY KEY,                  -- of the file's content, uncompressed, `bytes` long
     format      text NOT NULL,

@@ -15,6 +15,7 @@ from core.storage import connection_minutes, ingest_counts, ledger, partitions, 
 from core.storage.binary_copy import Numbers, copy_encoded
 from core.storage.cleaning import Quarantine
 from core.storage.connections import Database, unavailable
+from core.storage.hosts import Host, first_worker
 from core.storage.ledger import Key
 from core.storage.lookups import Lookups
 from core.storage.prepared import Prepared, by_key, prepare
@@ -41,12 +42,15 @@ class BatchWriter:
     After an error nothing of the call is stored; calling again with the same batches is right in every case.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, host: Host | None = None) -> None:
+        """`host`: where the batches come from; None when they come from no tap, or from the only host there is."""
         self._database = database
+        self._host = host
         self._connection: psycopg.Connection[Any] | None = None
         self._names = Lookups()
         self._days: set[date] = set()
         self._fixed: rows.Fixed | None = None
+        self._first_worker = 0
 
     def write(self, batches: Sequence[Batch]) -> WriteResult:
         """Store batches in one transaction. Raises DatabaseUnavailableError, psycopg.Error (disk full, read-only …)."""
@@ -57,11 +61,7 @@ class BatchWriter:
 
         Raises DatabaseUnavailableError.
         """
-        fixed = self._fixed
-        if fixed is None:
-            with unavailable(), self._database.connect(autocommit=True) as connection:
-                fixed = self._fixed = rows.Fixed.of(Lookups.fixed_lists(connection))
-        return prepare(by_key(batches), fixed)
+        return prepare(by_key(batches), self._known(), self._first_worker)
 
     def store(self, prepared: Prepared) -> WriteResult:
         """Store what was prepared, in one transaction; without the batches that are stored already. Raises as `write`.
@@ -83,6 +83,7 @@ class BatchWriter:
 
         `unreadable`: how many records it had, when its bytes are damaged. Raises as `write`.
         """
+        self._known()
         key = (batch.source, batch.sequence)
         quarantine = Quarantine({("batch", reason, True): [unreadable or sum(batch.sizes.values()), sample]})
         try:
@@ -94,7 +95,7 @@ class BatchWriter:
                         if unreadable:
                             ingest_counts.note_unreadable(connection, batch.source, unreadable)
                         else:
-                            ingest_counts.note(connection, {key: batch}, {})
+                            ingest_counts.note(connection, {key: batch}, {}, self._first_worker)
         except BaseException:
             self.close()
             raise
@@ -110,6 +111,15 @@ class BatchWriter:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _known(self) -> rows.Fixed:
+        """The fixed lists, and with them the number of this host, read once."""
+        if self._fixed is None:
+            with unavailable(), self._database.connect(autocommit=True) as connection:
+                if self._host is not None:
+                    self._first_worker = first_worker(connection, self._host)
+                self._fixed = rows.Fixed.of(Lookups.fixed_lists(connection))
+        return self._fixed
 
     def _connected(self) -> psycopg.Connection[Any]:
         if self._connection is None or self._connection.closed:
@@ -135,7 +145,7 @@ class BatchWriter:
         for table in prepared.tables:
             copy_encoded(connection, table, numbers)
         connection_minutes.note(connection, prepared.sample_times)
-        ingest_counts.note(connection, prepared.batches, prepared.kept)
+        ingest_counts.note(connection, prepared.batches, prepared.kept, self._first_worker)
         identities = {self._names.clients[client]: kind for client, kind in prepared.identities.items()}
         self._names.note_identities(connection, identities)
         refused = sum(one.refused for one in prepared.quarantines.values())
