@@ -12,8 +12,8 @@ from fastapi import Request, Response
 from pydantic import Field
 
 from api.guard import Access
-from api.payload import data_out, meta_out
 from core.audit import record
+from core.export.payload import data_out, meta_out
 from core.export.tables import AS_FILE, MEDIA_TYPES, as_workbook
 from core.reports.declaration import Report, Result, Table
 

@@ -135,6 +135,18 @@ class ChannelInUseError(RelayAnalyticsError):
     """Something is delivered through this channel."""
 
 
+class UnknownScheduleError(RelayAnalyticsError):
+    """There is no such schedule."""
+
+
+class UnknownRunError(RelayAnalyticsError):
+    """The ledger of schedules has no such entry."""
+
+
+class ReportFailedError(RelayAnalyticsError):
+    """A scheduled report could not be made or delivered."""
+
+
 class DeliveryFailed(RelayAnalyticsError):
     """A message was not delivered. `retryable`: whether another attempt makes sense; `reached`: recipients that have
     it all the same, and get nothing more from another attempt."""
@@ -143,3 +155,11 @@ class DeliveryFailed(RelayAnalyticsError):
         super().__init__(message)
         self.retryable = retryable
         self.reached = reached
+
+
+class PdfUnavailableError(RelayAnalyticsError):
+    """PDF needs the library Pango: apt-get install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0."""
+
+
+class ApartError(RelayAnalyticsError):
+    """Work in a process of its own did not come to its end."""

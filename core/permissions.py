@@ -15,11 +15,22 @@ from core.exceptions import NotAllowedError
 Action = Literal["read", "export", "manage"]
 """`read`: look at numbers; `export`: take a file away; `manage`: change who may do what."""
 Resource = Literal[
-    "catalogue", "report", "client", "billing", "events", "metadata", "exports", "audit", "accounts", "channels"
+    "catalogue",
+    "report",
+    "client",
+    "billing",
+    "events",
+    "metadata",
+    "exports",
+    "audit",
+    "accounts",
+    "channels",
+    "schedules",
 ]
 """`catalogue`: the list of reports; `report`: reports on the whole relay; `client`: the report on one client; `events`:
 raw events, `metadata` their column of that name; `exports`: what was exported, with its checksums; `channels`: the
-destinations that reports and alerts are delivered to."""
+destinations that reports and alerts are delivered to; `schedules`: scheduled reports, of which
+everyone manages their own, and an admin all."""
 Scope = Literal["read", "export", "admin"]
 SCOPES: tuple[str, ...] = get_args(Scope)
 
@@ -71,6 +82,8 @@ RULES: Mapping[tuple[Action, Resource], Rule] = {
     ("manage", "accounts"): Rule(("admin",), "admin"),
     ("read", "channels"): Rule(STAFF, "read"),
     ("manage", "channels"): Rule(("admin",), "admin"),
+    ("read", "schedules"): Rule(STAFF, "read"),
+    ("manage", "schedules"): Rule(STAFF, "export"),
 }
 
 WHAT: Mapping[Resource, str] = {
@@ -84,6 +97,7 @@ WHAT: Mapping[Resource, str] = {
     "audit": "the audit log",
     "accounts": "users and tokens",
     "channels": "channels",
+    "schedules": "scheduled reports",
 }
 
 

@@ -8,18 +8,19 @@ DEFAULT. Neither may wait for a worker that is down or busy.
 
 from __future__ import annotations
 
-from ingest.jobs import housekeeping
+from ingest.jobs import housekeeping, reports
 from ingest.jobs.task import Task
 
 PERIODIC = (
     Task("raw-retention", "Drop raw rows older than RAW_RETENTION_DAYS", housekeeping.drop_raw, "7 * * * *"),
     Task("stray-days", "Give days that arrived late a partition of their own", housekeeping.adopt, "37 * * * *"),
     Task("sign-ins", "Remove ended sessions, tickets and failed sign-ins", housekeeping.sign_ins, "52 * * * *"),
+    Task("schedules", "Enter the scheduled reports that are due", reports.enter, "* * * * *"),
     Task("job-history", "Remove finished jobs from the queue", housekeeping.job_history, "23 4 * * *"),
 )
 """Name, what it does, the function, when."""
 
-ON_DEMAND: tuple[Task, ...] = ()
+ON_DEMAND = (Task("report", "Make and deliver a scheduled report", reports.send, retry=reports.RETRY),)
 """What is done when it is asked for, through `core.jobs.defer`."""
 
 TABLE = (*PERIODIC, *ON_DEMAND)

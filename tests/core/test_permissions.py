@@ -25,11 +25,12 @@ CLIENT = Someone("client", "mine")
 EXPECTED = {
     "admin": "read catalogue, read report, read client, read billing, read exports, read audit, export report, "
     "export client, export billing, export events, export metadata, manage accounts, "
-    "read channels, manage channels",
+    "read channels, manage channels, read schedules, manage schedules",
     "analyst": "read catalogue, read report, read client, read billing, read exports, export report, export client, "
-    "export billing, export events, export metadata, read channels",
+    "export billing, export events, export metadata, read channels, "
+    "read schedules, manage schedules",
     "business": "read catalogue, read report, read client, read billing, read exports, export report, export client, "
-    "export billing, export events, read channels",
+    "export billing, export events, read channels, read schedules, manage schedules",
     "client": "read catalogue, read client, read billing, read exports, export client, export billing, export events",
 }
 

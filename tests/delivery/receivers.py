@@ -6,7 +6,7 @@ import asyncio
 import json
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
@@ -95,9 +95,12 @@ class Hook:
     statuses: list[int] = field(default_factory=lambda: [204])
     headers: dict[str, str] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
+    before: Callable[[], object] = lambda: None
+    """What happens between a call and its answer."""
 
     def take(self, call: Call) -> int:
         self.calls.append(call)
+        self.before()
         return self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
 
 

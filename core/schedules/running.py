@@ -1,0 +1,114 @@
+"""One entry of the ledger: the report is read and composed in a process of its own, then delivered.
+
+Whatever happens is in the ledger. A worker that is killed after the delivery and before it was entered delivers again
+under the same key, by which a recipient knows it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from core.apart import apart
+from core.delivery import registry
+from core.delivery.channels import deliver
+from core.delivery.message import Message
+from core.documents.document import is_empty
+from core.exceptions import DatabaseUnavailableError, DeliveryFailed, RelayAnalyticsError, ReportFailedError
+from core.jobs.runs import alone
+from core.reports import REPORTS
+from core.schedules import ledger, store
+from core.schedules.composing import compose
+from core.schedules.ledger import Run
+from core.schedules.schedule import Schedule, read
+from core.settings import Settings
+from core.storage.database import Database
+
+MOST_ATTEMPTS = 8
+"""With the pauses between them (4 s, 16 s, … 4.5 h) over some six hours."""
+PATIENCE = timedelta(minutes=30)
+"""How long after it was due a report waits for the last messages of its days to be counted."""
+PAUSE = timedelta(minutes=1)
+LATE = timedelta(hours=1)
+"""From then on a report says that it comes later than it was due."""
+MAKING_SECONDS = 180.0
+
+
+@dataclass(frozen=True)
+class Made:
+    """`message`: None when nothing is to be sent; `complete`: whether all of its days are counted."""
+
+    message: Message | None
+    complete: bool = True
+
+
+def run(database: Database, settings: Settings, run_id: int, now: datetime) -> str:
+    """Make and deliver an entry; says what became of it.
+
+    Raises DeliveryFailed when another attempt makes sense, ReportFailedError when it is given up.
+    """
+    with alone(database, f"{ledger.TASK}-{run_id}") as mine:
+        entry = ledger.begin(database, run_id, now) if mine else None
+        if entry is None:
+            return "Nothing to do: it is finished, or under way elsewhere."
+        schedule = store.get(database, entry.schedule_id)
+        try:
+            return _attempt(database, settings, schedule, entry, now)
+        except DatabaseUnavailableError:
+            raise
+        except DeliveryFailed as error:
+            raise _failed(database, entry, error, now) from error
+        except RelayAnalyticsError as error:
+            ledger.finish(database, run_id, "failed", now, error=str(error))
+            raise ReportFailedError(f"{schedule.plan.name}, {entry.days}: {error}") from error
+
+
+def _attempt(database: Database, settings: Settings, schedule: Schedule, entry: Run, now: datetime) -> str:
+    store.owner_of(database, schedule)
+    made: Made = apart(make, database.dsn, database.demo, settings.relay, schedule, entry, now, seconds=MAKING_SECONDS)
+    if not made.complete and now < entry.due_at + PATIENCE and not entry.resends:
+        with database.borrow() as connection:
+            ledger.wait_until(
+                connection, entry.run_id, "Waits until all messages of its days are counted.", now + PAUSE
+            )
+        return "Waits until all messages of its days are counted."
+    if made.message is None:
+        ledger.finish(database, entry.run_id, "skipped-empty", now, detail="Nothing happened in these days.")
+        return "Nothing happened in these days; not sent."
+    channel = registry.named(database, schedule.plan.channel)
+    receipt = deliver(channel, made.message, key=entry.key, settings=settings, reached=entry.reached)
+    ledger.finish(database, entry.run_id, "delivered", now, detail=f"{receipt.detail}.", reached=list(receipt.reached))
+    return f"{schedule.plan.name}, {entry.days}: {receipt.detail}"
+
+
+def make(dsn: str, demo: bool, relay: str, schedule: Schedule, entry: Run, now: datetime) -> Made:
+    """The message of an entry. Runs in a process of its own."""
+    with Database(dsn, demo=demo, pool_size=2) as database:
+        result = read(schedule.plan, entry.days, database, now)
+    covered = result.meta.complete_up_to
+    complete = covered is None or covered >= result.meta.end
+    if schedule.plan.skip_empty and not entry.resends and is_empty(result, REPORTS[schedule.plan.report]):
+        return Made(None, complete)
+    return Made(compose(schedule, entry.days, result, relay, entry.due_at, _late(schedule, entry, now)), complete)
+
+
+def preview(database: Database, settings: Settings, schedule: Schedule, entry: Run, now: datetime) -> Message:
+    """What would be sent, without sending it. Raises what reading the report raises, and ApartError."""
+    made: Made = apart(make, database.dsn, database.demo, settings.relay, schedule, entry, now, seconds=MAKING_SECONDS)
+    assert made.message is not None  # noqa: S101 (an entry that someone asked for is never skipped)
+    return made.message
+
+
+def _late(schedule: Schedule, entry: Run, now: datetime) -> str | None:
+    if now - entry.due_at < LATE or entry.resends:
+        return None
+    due = entry.due_at.astimezone(schedule.zone)
+    return f"This report was due on {due:%-d %b %Y at %H:%M}; it could not be sent before."
+
+
+def _failed(database: Database, entry: Run, error: DeliveryFailed, now: datetime) -> RelayAnalyticsError:
+    """Enter a failed delivery; the exception that tells the queue whether to try again."""
+    reached = list({*entry.reached, *error.reached})
+    again = error.retryable and entry.attempts < MOST_ATTEMPTS
+    ledger.finish(database, entry.run_id, "waiting" if again else "failed", now, error=str(error), reached=reached)
+    return error if again else ReportFailedError(f"Not delivered: {error}")
