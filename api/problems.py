@@ -20,6 +20,7 @@ from core.exceptions import (
     InvalidTokenError,
     NotAllowedError,
     StatementTimeoutError,
+    UnknownAnnotationError,
     UnknownChannelError,
     UnknownClientError,
 )
@@ -117,6 +118,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(BadParameterError, _bad_parameter)
     app.add_exception_handler(UnknownClientError, _unknown)
     app.add_exception_handler(UnknownChannelError, _unknown)
+    app.add_exception_handler(UnknownAnnotationError, _unknown)
     app.add_exception_handler(ChannelInUseError, _in_use)
     app.add_exception_handler(DeliveryFailed, _not_delivered)
     app.add_exception_handler(NotAllowedError, _not_allowed)

@@ -8,6 +8,7 @@ import typer
 from pydantic import ValidationError
 
 from cli import (
+    annotate,
     audit,
     billing,
     channel,
@@ -18,6 +19,7 @@ from cli import (
     import_,
     jobs,
     metrics,
+    noted,
     reports,
     serve,
     settings,
@@ -32,6 +34,7 @@ from core.exceptions import RelayAnalyticsError
 app = typer.Typer(
     no_args_is_help=True, help="Traffic analytics and reporting for Nostr relays.", pretty_exceptions_enable=False
 )
+app.command("annotate")(annotate.annotate)
 app.command("audit")(audit.audit)
 app.command("dev")(dev.dev)
 app.command("export")(export.export)
@@ -43,6 +46,7 @@ app.command("serve")(serve.serve)
 app.command("settings")(settings.show)
 app.command("status")(status.status)
 app.command("verify")(verify.verify)
+app.add_typer(noted.app, name="annotations")
 app.add_typer(billing.app, name="billing")
 app.add_typer(channel.app, name="channel")
 app.add_typer(jobs.app, name="jobs")

@@ -119,6 +119,10 @@ class ClientBilledError(RelayAnalyticsError):
     """The client stands on closed bills; with --include-bills its name is erased there too."""
 
 
+class UnknownAnnotationError(RelayAnalyticsError):
+    """There is no annotation of this number."""
+
+
 class UnknownJobError(RelayAnalyticsError):
     """There is no job of this name."""
 

@@ -26,11 +26,13 @@ Resource = Literal[
     "accounts",
     "channels",
     "schedules",
+    "annotations",
+    "retention",
 ]
 """`catalogue`: the list of reports; `report`: reports on the whole relay; `client`: the report on one client; `events`:
 raw events, `metadata` their column of that name; `exports`: what was exported, with its checksums; `channels`: the
-destinations that reports and alerts are delivered to; `schedules`: scheduled reports, of which
-everyone manages their own, and an admin all."""
+destinations that reports and alerts are delivered to; `schedules`: scheduled reports, of which everyone manages their
+own, and an admin all; `annotations`: what happened; `retention`: what is kept how long, and for whom longer."""
 Scope = Literal["read", "export", "admin"]
 SCOPES: tuple[str, ...] = get_args(Scope)
 
@@ -84,6 +86,10 @@ RULES: Mapping[tuple[Action, Resource], Rule] = {
     ("manage", "channels"): Rule(("admin",), "admin"),
     ("read", "schedules"): Rule(STAFF, "read"),
     ("manage", "schedules"): Rule(STAFF, "export"),
+    ("read", "annotations"): Rule(STAFF, "read"),
+    ("manage", "annotations"): Rule(("admin", "analyst"), "admin"),
+    ("read", "retention"): Rule(("admin",), "admin"),
+    ("manage", "retention"): Rule(("admin",), "admin"),
 }
 
 WHAT: Mapping[Resource, str] = {
@@ -98,6 +104,8 @@ WHAT: Mapping[Resource, str] = {
     "accounts": "users and tokens",
     "channels": "channels",
     "schedules": "scheduled reports",
+    "annotations": "annotations",
+    "retention": "what is kept how long",
 }
 
 

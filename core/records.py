@@ -109,6 +109,7 @@ class Sample(msgspec.Struct, gc=False, array_like=True, omit_defaults=True):
     memory_bytes: int | None = None
     disk_percent: float | None = None  # file system of DATA_DIR
     disk_bytes: int | None = None
+    unreachable: int = 0  # times within the second that the relay could not be reached (a 502)
 
 
 class Refusal(msgspec.Struct, array_like=True):

@@ -99,6 +99,7 @@ class Sampler:
                 bytes_out=now.relay.bytes - before.relay.bytes,
                 pending=self._observer.pending(),
                 dropped=self._observer.recorder.dropped,
+                unreachable=now.unreachable - before.unreachable,
                 **host._asdict(),
             )
         )

@@ -142,7 +142,7 @@ def clean_connection(connection: Connection) -> tuple[Connection, list[str]]:
 def clean_sample(sample: Sample) -> tuple[Sample, list[str]]:
     _check_time("timestamp", sample.timestamp)
     _check_integer("worker", sample.worker, 0, 32767)
-    for name in ("active_connections", "peak_connections", "opened", "closed", "events", "pending"):
+    for name in ("active_connections", "peak_connections", "opened", "closed", "events", "pending", "unreachable"):
         _check_integer(name, getattr(sample, name), 0, LARGEST_INT)
     for name in ("frames_out", "bytes_in", "bytes_out", "dropped"):
         _check_integer(name, getattr(sample, name), 0, LARGEST_BYTES)

@@ -192,7 +192,15 @@ def sample_rows(records: Sequence[Sample], relay: Array, first_worker: int) -> l
         Column("worker", "smallint", np.array([first_worker + record.worker for record in records], dtype=np.int64)),
         *(
             column(name, "integer")
-            for name in ("active_connections", "peak_connections", "opened", "closed", "events", "pending")
+            for name in (
+                "active_connections",
+                "peak_connections",
+                "opened",
+                "closed",
+                "events",
+                "pending",
+                "unreachable",
+            )
         ),
         *(column(name, "bigint") for name in ("frames_out", "bytes_in", "bytes_out", "dropped")),
         *(column(name, "real") for name in ("cpu_percent", "memory_percent", "disk_percent")),

@@ -110,12 +110,14 @@ CREATE TABLE connection_metrics_raw (              -- one row per tap worker and
     memory_percent     real,
     memory_bytes       bigint,
     disk_percent       real,
-    disk_bytes         bigint
+    disk_bytes         bigint,
+    unreachable        integer NOT NULL DEFAULT 0  -- times that the relay could not be reached
 ) PARTITION BY RANGE (timestamp);
 
 CREATE INDEX deliveries_raw_time ON deliveries_raw USING brin (timestamp) WITH (pages_per_range = 32);
 CREATE INDEX connections_raw_time ON connections_raw USING brin (closed_at) WITH (pages_per_range = 32);
 CREATE INDEX connection_metrics_raw_time ON connection_metrics_raw (timestamp DESC);
+CREATE INDEX connection_metrics_raw_unreachable ON connection_metrics_raw (timestamp) WHERE unreachable > 0;
 
 -- Exactly once ----------------------------------------------------------------------------------------------------
 CREATE TABLE batches (                             -- a batch is stored when its row is here, in the same transaction
@@ -1176,3 +1178,18 @@ CREATE TABLE schedule_runs (
     finished_at timestamptz,
     UNIQUE (schedule_id, first_day, last_day)
 );
+
+-- What happened, to be drawn on charts over time.
+CREATE TABLE annotations (
+    annotation_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at            timestamptz NOT NULL,
+    until         timestamptz,                     -- null: a moment
+    kind          text NOT NULL CHECK (kind IN ('note', 'deploy', 'restart', 'alert')),
+    text          text NOT NULL,
+    author        text NOT NULL,
+    key           text UNIQUE,                     -- what found it by itself; null: made by hand
+    created_at    timestamptz NOT NULL,
+    hidden        boolean NOT NULL DEFAULT false,  -- removed by somebody; stays, so that it is not found again
+    CHECK (until >= at)
+);
+CREATE INDEX annotations_at ON annotations (at);

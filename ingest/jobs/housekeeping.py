@@ -18,10 +18,6 @@ def drop_raw(work: Work) -> str:
     return f"{gone} partitions dropped"
 
 
-def adopt(work: Work) -> str:
-    return f"{partitions.adopt(work.database)} partitions made"
-
-
 def sign_ins(work: Work) -> str:
     """Each is removed when the next one comes, too; here for those after which none comes."""
     with work.database.borrow() as connection:

@@ -8,12 +8,12 @@ DEFAULT. Neither may wait for a worker that is down or busy.
 
 from __future__ import annotations
 
-from ingest.jobs import housekeeping, reports
+from ingest.jobs import housekeeping, reports, restarts
 from ingest.jobs.task import Task
 
 PERIODIC = (
     Task("raw-retention", "Drop raw rows older than RAW_RETENTION_DAYS", housekeeping.drop_raw, "7 * * * *"),
-    Task("stray-days", "Give days that arrived late a partition of their own", housekeeping.adopt, "37 * * * *"),
+    Task("restarts", "Annotate restarts of relays and taps", restarts.annotate, "* * * * *"),
     Task("sign-ins", "Remove ended sessions, tickets and failed sign-ins", housekeeping.sign_ins, "52 * * * *"),
     Task("schedules", "Enter the scheduled reports that are due", reports.enter, "* * * * *"),
     Task("job-history", "Remove finished jobs from the queue", housekeeping.job_history, "23 4 * * *"),

@@ -36,6 +36,8 @@ PATHS = NOBODY.openapi()["paths"]
 
 STAFF = {"admin", "analyst", "business"}
 MAY_CHANGE = {
+    "POST /annotations": {"admin", "analyst"},
+    "DELETE /annotations/{annotation_id}": {"admin", "analyst"},
     "POST /channels": {"admin"},
     "DELETE /channels/{name}": {"admin"},
     "POST /channels/{name}/test": {"admin"},

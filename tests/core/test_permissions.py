@@ -25,12 +25,13 @@ CLIENT = Someone("client", "mine")
 EXPECTED = {
     "admin": "read catalogue, read report, read client, read billing, read exports, read audit, export report, "
     "export client, export billing, export events, export metadata, manage accounts, "
-    "read channels, manage channels, read schedules, manage schedules",
+    "read channels, manage channels, read schedules, manage schedules, read annotations, manage annotations, "
+    "read retention, manage retention",
     "analyst": "read catalogue, read report, read client, read billing, read exports, export report, export client, "
     "export billing, export events, export metadata, read channels, "
-    "read schedules, manage schedules",
+    "read schedules, manage schedules, read annotations, manage annotations",
     "business": "read catalogue, read report, read client, read billing, read exports, export report, export client, "
-    "export billing, export events, read channels, read schedules, manage schedules",
+    "export billing, export events, read channels, read schedules, manage schedules, read annotations",
     "client": "read catalogue, read client, read billing, read exports, export client, export billing, export events",
 }
 
