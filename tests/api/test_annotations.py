@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from core.storage.database import Database
 from tests.api.served import PREFIX, serve
 
@@ -14,7 +16,7 @@ def test_an_annotation_is_added_listed_by_range_and_removed(database: Database) 
         assert added.status_code == 201
         number = added.json()["annotation_id"]
 
-        def listed(**query: str) -> list[int]:
+        def listed(**query: Any) -> list[int]:
             answer = served.get("/annotations", "business", **query)
             assert answer.status_code == 200, answer.text
             return [row["annotation_id"] for row in answer.json()["data"]]
