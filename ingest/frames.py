@@ -143,7 +143,8 @@ class FrameReader:
                 self.passed.messages += 1
                 self.claimed += size
                 payload = apply_mask(data[begin:], data[begin - 4 : begin]) if second & MASKED else data[begin:]
-                self._alike = self._on_message(payload, length, size, now)
+                on_message = self._on_message  # to call what is in a slot directly takes twice as long
+                self._alike = on_message(payload, length, size, now)
                 return
         try:
             self._read(data, now)

@@ -30,7 +30,7 @@ QUEUE_BYTES = 64 * 1024 * 1024
 """Copies that wait to be read; when it is exceeded, the connections that wait are read no further."""
 LOOKED_AT = 64
 """How many copies are queued between two looks at how many bytes wait; a copy has at most 256 KiB."""
-READ_SECONDS = 0.002
+READ_SECONDS = 0.004
 """How long copies wait to be read together. Their instants are taken when they arrive."""
 NUMBERS = 2**53 // MAX_WORKERS
 """How many connections one worker can number."""

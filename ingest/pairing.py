@@ -35,7 +35,7 @@ MAX_PENDING = 4096
 """Messages of one connection that wait for an answer; beyond it the oldest is given up."""
 LONGEST_HEAD = 512
 """Bytes of an EVENT's head that are remembered to tell the next by; a longer subscription id is read each time."""
-TAGS_LOOKED_AT = 16
+LOOKED_AT = 16
 """An application's name is looked for in so many first messages of a connection, and then in every one of so many."""
 Queues = dict[str, list[Request]]
 """By key: those that wait, oldest first."""
@@ -74,7 +74,7 @@ class Pairing:
         message = read_client_message(payload) if payload is not None else None
         if isinstance(message, EventMessage):
             event = message.event
-            if self.on_client_tag is not None:
+            if self.on_client_tag is not None and (self.messages <= LOOKED_AT or self.messages % LOOKED_AT == 0):
                 self._look_for_app(event, self.on_client_tag)
             self._wait(Request("EVENT", event.id, now, at, wire, size, event.kind, id_bytes(event.id)), self._events)
             return
@@ -104,10 +104,9 @@ class Pairing:
                 self.rows.add(Request("OTHER", "", now, at, wire, size, metadata=metadata), Reply("ok"))
 
     def _look_for_app(self, event: NostrEvent, on_client_tag: Callable[[str], None]) -> None:
-        if self.messages <= TAGS_LOOKED_AT or self.messages % TAGS_LOOKED_AT == 0:
-            tag = client_tag(event)
-            if tag is not None:
-                on_client_tag(tag)
+        tag = client_tag(event)
+        if tag is not None:
+            on_client_tag(tag)
 
     def _wait(self, request: Request, queues: Queues) -> None:
         if len(self._waiting) >= self.max_pending:

@@ -9,14 +9,14 @@ import asyncio
 import secrets
 import sqlite3
 import time
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 from pathlib import Path
 
 import structlog
 
 from core.exceptions import SpoolFullError, SpoolReplacedError
-from core.records import Batch, Connection, Delivery, Event, Sample
+from core.records import EVENT_TYPES, OUTCOMES, Batch, Connection, Delivery, Event, Sample
 from ingest.damage import is_corrupt, is_passing, set_aside
 from ingest.spool import Spool
 from ingest.tally import FAILED, MEMORY, SPOOL_FULL, Tally
@@ -91,7 +91,7 @@ class Recorder:
         # never makes two batches look like one, nor one like two.
         self._source = f"tap:{relay}:{worker}:{secrets.token_hex(6)}"
         self._sequence = 0
-        self.answered: Counter[tuple[str, str]] = Counter()
+        self.answered = dict.fromkeys(product(EVENT_TYPES, OUTCOMES), 0)
         """Client messages by verb and outcome, since the start, dropped ones too."""
         self._events: list[Event] = []  # of the batch
         self._batch = self._empty()
