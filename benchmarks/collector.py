@@ -32,7 +32,7 @@ from benchmarks.servers import machine
 from core.accounts.sources import hashed
 from core.records import Batch
 from core.settings import ROOT
-from ingest.collector.reading import admit, read_lines, read_message
+from ingest.collector.reading import Lines, Message, take
 from ingest.collector.records import Door
 from ingest.collector.sources import Known
 from ingest.spool import Spool
@@ -92,7 +92,7 @@ def floor(texts: Texts, directory: Path) -> None:
     with (directory / "floor").open("wb", buffering=0) as file:
         for place in range(len(texts.lines)):
             message = texts.message("floor", place)
-            read_message(message)
+            Message(message).quick()
             file.write(message)
             os.fdatasync(file.fileno())
 
@@ -158,7 +158,7 @@ def started(directory: Path, port: int) -> subprocess.Popen[bytes]:
 
 def measure(texts: Texts, rounds: int, port: int, directory: Path) -> dict[str, Any]:
     batches = len(texts.lines)
-    taken = [admit(read_lines(lines), Door(0, str), "benchmark") for lines in texts.lines]
+    taken = [take(Lines(lines), lambda: Door(0, str), "benchmark", RECORDS) for lines in texts.lines]
     ready = [Batch("b", 0, "benchmark", next(iter(each.events.values())), [], [], []) for each in taken]
     process = started(directory, port)
     cpu_rates: Rate = {name: [] for name in ("floor", "spool", "websocket", "http")}

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from core.exceptions import BadBatchError, CollectorBusyError, SpoolFullError, TooLargeError
+from core.exceptions import BadBatchError, CollectorBusyError, SpoolFullError
 from core.records import Batch
 from core.settings import Settings
 from core.spools import SUFFIX, spool_directory
 from core.storage.database import open_database
 from ingest.collector.keeping import Keeper
-from ingest.collector.reading import Bad, Taken, admit
+from ingest.collector.reading import Body, Taken, take
 from ingest.collector.received import key_of
-from ingest.collector.records import Door, Record
+from ingest.collector.records import Door
 from ingest.collector.sources import Sources
 from ingest.identity import Address, Identifier, KeyRing
 
@@ -77,8 +77,8 @@ class Collector:
         await self.sources.stop()
         await self.keeper.stop()
 
-    async def take(self, source: str, batch: str, size: int, read: Callable[[], Sequence[Record | Bad]]) -> Answer:
-        """Keeps a batch of `size` bytes that `read` makes records of; returns when it is durable.
+    async def take(self, source: str, batch: str, size: int, body: Body) -> Answer:
+        """Keeps a batch of `size` bytes; returns when it is durable.
 
         Raises BadBatchError, TooLargeError; CollectorBusyError and SpoolFullError when it should be sent again.
         """
@@ -86,11 +86,10 @@ class Collector:
             raise BadBatchError("The id of a batch has 1 to 100 of the characters A-Z a-z 0-9 . _ : / -")
         try:
             with self.keeper.room(size):
-                records = read()
-                if len(records) > MOST_RECORDS:
-                    raise TooLargeError(f"A batch has at most {MOST_RECORDS} records; this one has {len(records)}.")
                 now = time.time()
-                taken = admit(records, Door(int(now * 1e6), lambda address: self._name(address, now)), source)
+                taken = take(
+                    body, lambda: Door(int(now * 1e6), lambda address: self._name(address, now)), source, MOST_RECORDS
+                )
                 new = await self.keeper.put(key_of(source, batch), _parts(taken, source))
         except (CollectorBusyError, SpoolFullError):
             self.counters.busy += 1

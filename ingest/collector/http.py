@@ -21,7 +21,7 @@ from ingest.collector.asgi import (
 )
 from ingest.collector.collecting import Answer, Collector
 from ingest.collector.inflate import gunzip
-from ingest.collector.reading import read_lines
+from ingest.collector.reading import Lines
 
 BODY_SECONDS = 30.0
 """Longest silence of a sender in the middle of a body."""
@@ -72,7 +72,7 @@ async def _answer(collector: Collector, source: str, headers: Headers, receive: 
                 "The header Batch-Id is missing: any id that is new for each batch, and the same when one is repeated."
             )
         body = await _body(receive, headers, collector.most_bytes)
-        return await collector.take(source, headers["batch-id"], len(body), lambda: read_lines(body))
+        return await collector.take(source, headers["batch-id"], len(body), Lines(body))
     except (BadBatchError, TooLargeError, Problem):
         collector.counters.unreadable += 1
         raise

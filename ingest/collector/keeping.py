@@ -28,6 +28,8 @@ log = structlog.get_logger()
 
 MOST_PENDING_BYTES = 32 * 1024**2
 """Of messages whose batches are not durable yet."""
+FULL_SECONDS = 0.5
+"""How long batches are sent away unread once the spool was full: as long as senders are asked to wait."""
 HOUR = 3600
 
 
@@ -79,11 +81,18 @@ class Keeper:
         self._working: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, "spool")
         self._failing = False
+        self._full_until = 0.0  # on the monotonic clock
         self.pending_bytes = 0
 
     @contextmanager
     def room(self, size: int) -> Iterator[None]:
-        """Room for a message of so many bytes until its batch is durable. Raises CollectorBusyError."""
+        """Room for a message of so many bytes until its batch is durable.
+
+        Raises CollectorBusyError; SpoolFullError when a batch found the spool full a moment ago, so that those sent
+        away meanwhile cost nothing.
+        """
+        if time.monotonic() < self._full_until:
+            raise SpoolFullError
         if self.pending_bytes and self.pending_bytes + size > MOST_PENDING_BYTES:
             raise CollectorBusyError
         self.pending_bytes += size
@@ -125,6 +134,8 @@ class Keeper:
                     results = [CollectorBusyError() for _ in group]
                 else:
                     self._failing = False
+                if any(isinstance(result, SpoolFullError) for result in results):
+                    self._full_until = time.monotonic() + FULL_SECONDS
                 for put, result in zip(group, results, strict=True):
                     if put.done.done():  # who waited is gone
                         continue

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
-from core.exceptions import BadBatchError
+from core.exceptions import BadBatchError, TooLargeError
 from core.metadata import without_addresses
 from core.records import Event, Refusal
 from core.storage.cleaning import Refused, printable, storable
-from ingest.collector.records import Door, Record
+from ingest.collector.columns import columns
+from ingest.collector.records import Door, QuickRecord, Record
 
 REASONS_SHOWN = 10
 """Records at fault that an answer names."""
@@ -27,20 +28,23 @@ OTHER_REASONS = "another reason"
 LEFT_OUT = "metadata that is not on the list was left out"
 
 _decode_line = msgspec.json.Decoder(Record).decode
-_decode_lines = msgspec.json.Decoder(Record).decode_lines
+_decode_quick_lines = msgspec.json.Decoder(QuickRecord).decode_lines
 _decode_fields = msgspec.json.Decoder(dict[str, Any]).decode
 
+LONGEST_HEAD = 256
+_BATCH = re.compile(rb'\s*\{\s*"batch"\s*:\s*"([A-Za-z0-9._:/-]{1,100})"\s*,')
+"""How a message begins when its id comes first, as it should: the rest need not be read to find it."""
 _AT = re.compile(r"(.*) - at `(?:key in )?\$\.?([^`]*)`", re.DOTALL)
 _UNKNOWN_FIELD = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 _HIDDEN = frozenset({"client_id", "client_address", "metadata", "app", "relay"})
 """Fields whose values may name a person or hold content: no sample of them is kept."""
 
 
-class Message(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+class _QuickMessage(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     """A WebSocket message: a batch under the id that its sender chose."""
 
     batch: str
-    records: list[Record]
+    records: list[QuickRecord]
 
 
 class _RawMessage(msgspec.Struct, gc=False, forbid_unknown_fields=True):
@@ -53,7 +57,7 @@ class _Id(msgspec.Struct, gc=False):
 
 
 _decode_id = msgspec.json.Decoder(_Id).decode
-_decode_message = msgspec.json.Decoder(Message).decode
+_decode_quick_message = msgspec.json.Decoder(_QuickMessage).decode
 _decode_raw_message = msgspec.json.Decoder(_RawMessage).decode
 
 
@@ -69,7 +73,7 @@ class Bad:
 class Taken:
     """What was made of a batch: events by relay, and what was refused."""
 
-    events: dict[str, list[Event]] = field(default_factory=lambda: defaultdict(list))
+    events: dict[str, Sequence[Event]] = field(default_factory=dict)
     refusals: dict[tuple[str, bool], Refusal] = field(default_factory=dict)
     reasons: list[tuple[int, str]] = field(default_factory=list)
     """The first records at fault, counted from 1, and why."""
@@ -96,53 +100,114 @@ class Taken:
             self.refusals[key] = Refusal("event", key[0], refused, 1, printable(sample))
 
 
-def read_lines(body: bytes) -> list[Record | Bad]:
-    """The records of a text with a JSON object per line; blank lines do not count."""
-    try:
-        return list(_decode_lines(body))
-    except (ValueError, RecursionError):
-        return [_read_one(line) for line in body.split(b"\n") if line.strip()]
+class Body(Protocol):
+    """What a sender wrote: its records at once, or one by one."""
+
+    def quick(self) -> Sequence[QuickRecord] | None:
+        """The records when every one can be read, else None."""
+
+    def records(self) -> Sequence[Record | Bad]:
+        """What each of them is. Raises BadBatchError when these are no records at all."""
 
 
-def read_id(message: bytes | str) -> str | None:
-    """The id of the batch in a WebSocket message; None when there is none."""
-    try:
-        return _decode_id(message).batch
-    except (ValueError, RecursionError):
-        return None
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """A JSON object per line; blank lines do not count."""
+
+    text: bytes
+
+    def quick(self) -> Sequence[QuickRecord] | None:
+        try:
+            return _decode_quick_lines(self.text)
+        except (ValueError, RecursionError):
+            return None
+
+    def records(self) -> Sequence[Record | Bad]:
+        return [_read_one(line) for line in self.text.split(b"\n") if line.strip()]
 
 
-def read_message(message: bytes | str) -> tuple[str, list[Record | Bad]]:
-    """The id and the records of a WebSocket message. Raises BadBatchError when it is none."""
-    try:
-        whole = _decode_message(message)
-        return whole.batch, list(whole.records)
-    except (ValueError, RecursionError):
-        pass
-    try:
-        parts = _decode_raw_message(message)
-        return parts.batch, [_read_one(bytes(part)) for part in parts.records]
-    except (ValueError, RecursionError) as error:
-        raise BadBatchError(f'A message is {{"batch": "…", "records": [{{…}}, …]}}. {_reason(error)}') from error
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A WebSocket message: a batch under the id that its sender chose."""
+
+    text: bytes | str
+
+    def batch(self) -> str | None:
+        """The id; None when there is none."""
+        head = _BATCH.match(self.text if isinstance(self.text, bytes) else self.text[:LONGEST_HEAD].encode())
+        if head is not None:
+            return head[1].decode()
+        try:
+            return _decode_id(self.text).batch
+        except (ValueError, RecursionError):
+            return None
+
+    def quick(self) -> Sequence[QuickRecord] | None:
+        try:
+            return _decode_quick_message(self.text).records
+        except (ValueError, RecursionError):
+            return None
+
+    def records(self) -> Sequence[Record | Bad]:
+        try:
+            return [_read_one(bytes(part)) for part in _decode_raw_message(self.text).records]
+        except (ValueError, RecursionError) as error:
+            raise BadBatchError(f'A message is {{"batch": "…", "records": [{{…}}, …]}}. {_reason(error)}') from error
+
+
+def take(body: Body, make_door: Callable[[], Door], relay: str, most_records: int) -> Taken:
+    """What is let in of a batch. `relay` is the name of the relay where a record has none.
+
+    Raises BadBatchError, TooLargeError.
+    """
+    quick = body.quick()
+    if quick is not None:
+        _check_number(len(quick), most_records)
+        taken = admit_at_once(quick, make_door(), relay)
+        if taken is not None:
+            return taken
+    records = body.records()
+    _check_number(len(records), most_records)
+    return admit(records, make_door(), relay)
+
+
+def _check_number(records: int, most: int) -> None:
+    if records > most:
+        raise TooLargeError(f"A batch has at most {most} records; this one has {records}.")
+
+
+def admit_at_once(records: Sequence[QuickRecord], door: Door, relay: str) -> Taken | None:
+    """The events of a batch as columns; None when some record has to be looked at."""
+    by_relay: dict[str, list[QuickRecord]] = defaultdict(list)
+    for record in records:
+        by_relay[record.relay or relay].append(record)
+    taken = Taken(taken=len(records))
+    for name, group in by_relay.items():
+        events = columns(group, door) if storable(name, 200) else None
+        if events is None:
+            return None
+        taken.events[name] = events
+    for names in door.left_out:
+        taken.leave_out(names)
+    return taken
 
 
 def admit(records: Sequence[Record | Bad], door: Door, relay: str) -> Taken:
-    """The events of a batch. `relay` is the name of the relay where a record has none."""
+    """The events of a batch, each record looked at."""
     taken = Taken()
-    unnamed = taken.events[relay]
+    by_relay: dict[str, list[Event]] = defaultdict(list)
     for place, record in enumerate(records, 1):
         try:
             if isinstance(record, Bad):
                 taken.refuse(place, record.reason, record.sample)
-            elif record.relay is None:
-                unnamed.append(door.admit(record))
             else:
-                taken.events[_relay(record.relay)].append(door.admit(record))
+                event = door.admit(record)
+                by_relay[relay if record.relay is None else _relay(record.relay)].append(event)
         except Refused as refusal:
             taken.refuse(place, str(refusal))
     for names in door.left_out:
         taken.leave_out(names)
-    taken.events = {name: events for name, events in taken.events.items() if events}
+    taken.events = dict(by_relay)
     taken.taken = len(records) - taken.refused
     return taken
 

@@ -27,9 +27,9 @@ Instant = Annotated[datetime, Meta(tz=True)] | float
 Text = Annotated[str, Meta(max_length=200)]
 
 
-class Record(msgspec.Struct, gc=False, forbid_unknown_fields=True):
-    """One message of a client to the service, and how the service answered. Unknown fields are errors, so that a
-    misspelt one is never lost silently."""
+class Fields(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """One message of a client to the service, and how the service answered: all but its metadata. Unknown fields are
+    errors, so that a misspelt one is never lost silently."""
 
     client_id: Annotated[str, Meta(min_length=1, max_length=cleaning.LONGEST_CLIENT)] | None = None
     client_address: Annotated[str, Meta(max_length=100)] | None = None
@@ -50,14 +50,31 @@ class Record(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     connection: Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] = 0
     app: Text | None = None
     relay: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
-    metadata: dict[str, Any] | None = None
     id: int | None = None
+
+
+class Record(Fields, gc=False, forbid_unknown_fields=True):
+    metadata: dict[str, Any] | None = None
+
+
+NULL = msgspec.Raw(b"null")
+
+
+class QuickRecord(Fields, gc=False, forbid_unknown_fields=True):
+    """A record of a batch in which, as nearly always, nothing is wrong: metadata that many share is read once."""
+
+    metadata: msgspec.Raw = NULL
 
 
 _TYPES = frozenset(EVENT_TYPES)
 _CODES = frozenset(ERROR_CODES)
 _OUTCOMES = {"error": "failed", "unanswered": "unanswered"}
 """The outcome that an error code means when the record names none; any other code means `rejected`."""
+
+
+Answer = tuple[str, str | None, str | None]
+"""The outcome that an error code means, the code, and the text that it was made of, if it was."""
+ANSWERED: Answer = ("ok", None, None)
 
 
 class Door:
@@ -67,23 +84,20 @@ class Door:
     """
 
     def __init__(self, arrival: int, name_address: Callable[[Address], str]) -> None:
-        self._arrival = arrival
+        self.arrival = arrival
         self._name_address = name_address
-        self._clients: dict[str, str] = {}
+        self._clients: dict[tuple[str, bool], str] = {}
         self._apps: dict[str, str | None] = {}
+        self._answers: dict[str | None, Answer] = {None: ANSWERED, "": ANSWERED}
         self.left_out: list[list[str]] = []
         """Of each record that came in without a part of its metadata: the names of that part."""
 
     def admit(self, record: Record) -> Event:
         """The event of a record. Raises Refused."""
-        outcome, code, reason = ("ok", None, None) if record.error_code is None else _answer(record)
+        outcome, code, reason = self.answer(record.error_code)
         event_type = record.event_type
         known_type = event_type in _TYPES
-        if record.metadata is None and reason is None and known_type:
-            facts: dict[str, Any] | None = None
-            left_out: list[str] | None = None
-        else:
-            facts, left_out = _facts(record, reason, known_type)
+        facts, left_out = self.facts(record.metadata, None if known_type else event_type, reason)
         if record.outcome is not None:
             outcome = record.outcome
         app = record.app
@@ -91,7 +105,7 @@ class Door:
             raise Refused("bytes_transferred is not bytes_in + bytes_out")
         event = Event(
             self._time(record.timestamp),
-            self._client(record),
+            self.client(record.client_id, record.client_address),
             event_type if known_type else "OTHER",
             outcome,
             code,
@@ -105,7 +119,7 @@ class Door:
             record.kind,
             None if record.event_id is None else _event_id(record.event_id),
             record.connection,
-            None if app is None else self._app(app),
+            None if app is None else self.app(app),
             facts,
         )
         if left_out:
@@ -114,19 +128,21 @@ class Door:
 
     def _time(self, instant: datetime | float | None) -> int:
         if instant is None:
-            return self._arrival
+            return self.arrival
         at = int((instant if isinstance(instant, float) else instant.timestamp()) * 1e6 + 0.5)
         if not cleaning.EARLIEST <= at < cleaning.LATEST:
             raise Refused("timestamp is out of range: it is ISO 8601, or seconds since 1970")
         return at
 
-    def _client(self, record: Record) -> str:
-        given = record.client_id if record.client_id is not None else record.client_address
+    def client(self, client_id: str | None, client_address: str | None) -> str:
+        """The client's name. Raises Refused."""
+        given = client_id if client_id is not None else client_address
         if given is None:
             raise Refused("client_id and client_address are both missing")
-        name = self._clients.get(given)
+        key = (given, client_id is None)
+        name = self._clients.get(key)
         if name is None:
-            name = self._clients[given] = self._named(given, record.client_id is None)
+            name = self._clients[key] = self._named(*key)
         return name
 
     def _named(self, given: str, address: bool) -> str:
@@ -140,17 +156,36 @@ class Door:
             raise Refused("client_id is no storable text")
         return given
 
-    def _app(self, given: str) -> str | None:
+    def app(self, given: str) -> str | None:
+        """The application's name as it is stored."""
         if given not in self._apps:
             self._apps[given] = cleaning.app_name(given)
         return self._apps[given]
 
+    def answer(self, error_code: str | None) -> Answer:
+        """What an error code means."""
+        answer = self._answers.get(error_code)
+        if answer is None:
+            answer = self._answers[error_code] = _answer(error_code or "")
+        return answer
 
-def _answer(record: Record) -> tuple[str, str | None, str | None]:
-    """The outcome that an error code means, the code, and the text that it was made of, if it was."""
-    given = record.error_code
-    if not given:
-        return "ok", None, None
+    @staticmethod
+    def facts(
+        metadata: dict[str, Any] | None, unknown_type: str | None, reason: str | None
+    ) -> tuple[dict[str, Any] | None, list[str]]:
+        """The metadata that is stored, and the names of what is not."""
+        if metadata is None and unknown_type is None and reason is None:
+            return None, []
+        facts, whole = allowed(metadata) if metadata else ({}, True)
+        left_out = [] if whole or metadata is None else [name for name in metadata if name not in facts]
+        if reason is not None:
+            facts.setdefault("reason", reason)
+        if unknown_type is not None:
+            facts["type"] = cleaning.printable(unknown_type)
+        return facts or None, left_out
+
+
+def _answer(given: str) -> Answer:
     reason = None
     if given in _CODES:
         code = given
@@ -159,18 +194,6 @@ def _answer(record: Record) -> tuple[str, str | None, str | None]:
     if code == reasons.DUPLICATE:
         return "duplicate", None, reason
     return _OUTCOMES.get(code, "rejected"), code, reason
-
-
-def _facts(record: Record, reason: str | None, known_type: bool) -> tuple[dict[str, Any] | None, list[str]]:
-    """The metadata that is stored, and the names of what is not."""
-    given = record.metadata
-    facts, whole = allowed(given) if given else ({}, True)
-    left_out = [] if whole or given is None else [name for name in given if name not in facts]
-    if reason is not None:
-        facts.setdefault("reason", reason)
-    if not known_type:
-        facts["type"] = cleaning.printable(record.event_type)
-    return facts or None, left_out
 
 
 def _event_id(text: str) -> bytes:

@@ -12,7 +12,7 @@ from core.accounts.sources import hashed
 from core.exceptions import BadBatchError, CollectorBusyError, RelayAnalyticsError, SpoolFullError, TooLargeError
 from ingest.collector.asgi import PATH, Problem, Receive, Scope, Send, bearer, headers_of, problem_of, respond
 from ingest.collector.collecting import Collector
-from ingest.collector.reading import read_id, read_message
+from ingest.collector.reading import Message
 
 UNDER_WAY = 8
 """Batches of a connection that are not answered yet; more are not read, so the sender's socket fills."""
@@ -83,12 +83,13 @@ class _Conversation:
         except OSError:
             return  # the sender is gone; it will repeat the batch
 
-    async def _take(self, message: str | bytes) -> dict[str, object]:
-        batch = read_id(message)
+    async def _take(self, text: str | bytes) -> dict[str, object]:
+        message = Message(text)
+        batch = message.batch()
         try:
             if batch is None:
                 raise BadBatchError('A message is {"batch": "…", "records": [{…}, …]}.')
-            answer = await self._collector.take(self._source, batch, len(message), lambda: read_message(message)[1])
+            answer = await self._collector.take(self._source, batch, len(text), message)
         except (CollectorBusyError, SpoolFullError) as error:
             return {"nack": batch, "retry_ms": RETRY_MS, "reason": str(error)}
         except (BadBatchError, TooLargeError) as error:

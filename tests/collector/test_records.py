@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import msgspec
@@ -13,15 +13,35 @@ from hypothesis import strategies as st
 
 from core.records import ERROR_CODES, EVENT_TYPES, OUTCOMES, Batch, Event, decode_batch, encode_batch
 from core.storage.cleaning import Quarantine, clean_event, clean_records, storable
-from ingest.collector.reading import MOST_REASONS, OTHER_REASONS, Bad, Taken, admit, read_lines, read_message
+from ingest.collector.reading import (
+    MOST_REASONS,
+    OTHER_REASONS,
+    Bad,
+    Lines,
+    Message,
+    Taken,
+    admit,
+    admit_at_once,
+    take,
+)
 from ingest.collector.records import Door, Record
 
 ARRIVAL = 1_780_000_000_000_000
 ID = "ab" * 32
 
 
+def door() -> Door:
+    return Door(ARRIVAL, named)
+
+
+def let_in(text: bytes) -> Taken:
+    made = take(Lines(text), door, "chat", 20_000)
+    made.events = {relay: list(events) for relay, events in made.events.items()}
+    return made
+
+
 def taken(*records: Any) -> Taken:
-    return admit(read_lines(b"\n".join(json.dumps(each).encode() for each in records)), Door(ARRIVAL, named), "chat")
+    return let_in(b"\n".join(json.dumps(each).encode() for each in records))
 
 
 def named(address: object) -> str:
@@ -189,7 +209,7 @@ def test_whatever_is_sent_each_record_is_taken_or_refused(records: list[dict[str
 
 @given(st.binary(max_size=200) | st.text(max_size=100).map(str.encode))
 def test_any_bytes_are_lines_or_no_lines(body: bytes) -> None:
-    made = admit(read_lines(body), Door(ARRIVAL, named), "chat")
+    made = let_in(body)
     assert made.taken + made.refused == sum(1 for line in body.split(b"\n") if line.strip())
 
 
@@ -197,15 +217,80 @@ def test_any_bytes_are_lines_or_no_lines(body: bytes) -> None:
     "line", [b'{"metadata":' + b"[" * 200_000, b'{"client_id":"\xff"}', b'{"client_id":"\\ud800"}', b'{"kind":NaN}']
 )
 def test_hostile_lines_cost_only_themselves(line: bytes) -> None:
-    made = admit(read_lines(b'{"client_id":"a"}\n' + line + b'\n{"client_id":"b"}'), Door(ARRIVAL, named), "chat")
+    made = let_in(b'{"client_id":"a"}\n' + line + b'\n{"client_id":"b"}')
     assert (made.taken, made.refused) == (2, 1)
     assert made.reasons[0][0] == 2
 
 
 def test_a_message_with_a_bad_record_is_read_one_by_one() -> None:
-    batch, records = read_message(b'{"batch":"x","records":[{"client_id":"a"},{"client_id":"\xff"},7]}')
-    assert batch == "x"
-    assert [type(record) for record in records] == [Record, Bad, Bad]
+    message = Message(b'{"batch":"x","records":[{"client_id":"a"},{"client_id":"\xff"},7]}')
+    assert message.batch() == "x"
+    assert message.quick() is None
+    assert [type(record) for record in message.records()] == [Record, Bad, Bad]
+
+
+@pytest.mark.parametrize(
+    ("text", "batch"),
+    [
+        (b'{"batch":"x-1","records":[]}', "x-1"),
+        (b' { "batch" : "x/1:2" , "records": [{"client_id": "a"}]}', "x/1:2"),
+        (b'{"records":[{"client_id":"a"}],"batch":"x-2"}', "x-2"),
+        (b'{"batch":"\\u0061","records":[]}', "a"),
+        (b'{"records":[]}', None),
+        (b'["batch"]', None),
+        (b"\xff", None),
+    ],
+)
+def test_the_id_is_found_wherever_it_stands(text: bytes, batch: str | None) -> None:
+    assert Message(text).batch() == batch
+    if text != b"\xff":
+        assert Message(text.decode()).batch() == batch
+
+
+texts = st.sampled_from
+times = st.one_of(
+    st.none(),
+    st.floats(9e8, 4.2e9),
+    st.integers(946_684_799, 946_684_801),
+    st.dates(date(1999, 12, 31), date(2100, 1, 1)).map(lambda day: f"{day}T22:29:59.999999-01:30"),
+)
+fact = st.one_of(st.text(max_size=3), st.integers(0, 9))
+milliseconds = st.one_of(st.none(), st.floats(0, 1e8))
+sent = st.fixed_dictionaries(
+    {},
+    optional={
+        "client_id": texts(["alice", "bob", "203.0.113.7", "2001:db8::7", "x" * 200, "nul\x00", "no.address"]),
+        "client_address": texts(["203.0.113.7", "[::1]:80", "nobody"]),
+        "timestamp": times,
+        "event_type": texts([*EVENT_TYPES, "login", "log\x00in"]),
+        "outcome": texts(OUTCOMES[:7]),
+        "error_code": texts([None, "", "blocked", "blocked: by 203.0.113.7", "duplicate", "what?", "error"]),
+        "response_time_ms": milliseconds,
+        "first_event_ms": milliseconds,
+        "bytes_in": st.integers(0, 9),
+        "bytes_out": st.integers(0, 2**53),
+        "bytes_transferred": texts([None, 0]),
+        "events_out": st.integers(0, 3),
+        "connection": st.integers(-(2**63), 2**63 - 1),
+        "app": texts([None, "Damus", "at 203.0.113.7"]),
+        "kind": st.one_of(st.none(), st.integers(0, 65535)),
+        "relay": texts([None, "chat", "relay.example", "nul\x00"]),
+        "event_id": texts([None, ID, ID.upper(), " " * 64, "z" * 64]),
+        "metadata": st.one_of(st.none(), st.dictionaries(texts(["sub", "reason", "filters", "content"]), fact)),
+    },
+)
+
+
+@given(st.lists(sent, min_size=1, max_size=6))
+def test_records_taken_at_once_are_the_same_as_one_by_one(records: list[dict[str, Any]]) -> None:
+    lines = Lines(b"\n".join(json.dumps(each).encode() for each in records))
+    quick, one_by_one = lines.quick(), admit(lines.records(), door(), "chat")
+    at_once = None if quick is None else admit_at_once(quick, door(), "chat")
+    if at_once is None:
+        assert one_by_one.refused > 0
+    else:
+        at_once.events = {relay: list(events) for relay, events in at_once.events.items()}
+        assert at_once == one_by_one
 
 
 def test_the_fields_of_a_record_are_documented() -> None:
