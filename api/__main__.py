@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import uvicorn
 
 from api.app import THREADS, create_app
@@ -9,13 +11,15 @@ from core.logs import configure_logs, take_over_logging
 from core.settings import Settings, get_settings
 from core.storage.database import Database, open_database
 from core.storage.migrate import migrate
+from core.storage.replica import with_replica
 
 
 def database_of(settings: Settings) -> Database:
     """The database to serve, whose queries end after API_STATEMENT_TIMEOUT."""
     found = open_database(settings)
     connections = THREADS + settings.api_exports  # each thread needs one at most, so none waits for another
-    return Database(found.dsn, demo=found.demo, read_timeout=settings.api_statement_timeout, pool_size=connections)
+    limits: dict[str, Any] = {"read_timeout": settings.api_statement_timeout, "pool_size": connections}
+    return with_replica(Database(found.dsn, demo=found.demo, **limits), settings, **limits)
 
 
 def main() -> None:

@@ -84,10 +84,11 @@ def _cached(etag: str) -> dict[str, str]:
 
 
 def _etag(data: bytes, meta: dict[str, Any]) -> str:
-    """A weak tag of what a result says: neither when it was asked nor samples after its end make another result."""
+    """A weak tag of what a result says: neither when it was asked, nor where, nor samples after its end make another
+    result."""
     upto, end = meta["complete_up_to"], meta["end"]
     covered = upto is not None and datetime.fromisoformat(upto) >= datetime.fromisoformat(end)
-    said = meta | {"generated_at": None, "complete_up_to": end if covered else upto}
+    said = meta | {"generated_at": None, "replica_lag": None, "complete_up_to": end if covered else upto}
     digest = hashlib.sha256(data)
     digest.update(msgspec.json.encode(said))
     return f'W/"{digest.hexdigest()[:32]}"'

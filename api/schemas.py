@@ -56,6 +56,9 @@ class MetaOut(Exact):
     exact: bool = Field(description="False when columns are approximate within `error_bound`")
     error_bound: float | None = Field(description="Largest relative error of approximate columns", examples=[0.0075])
     demo: bool = Field(description="True when the numbers come from the demo database")
+    replica_lag: float | None = Field(
+        description="Seconds that the read replica was behind; null: read from the server itself", examples=[0.2]
+    )
     warnings: list[str] = Field(description="What a reader of the numbers should know")
     query: dict[str, Any] = Field(description="The parameters as they were understood, defaults included")
     columns: dict[str, list[ColumnOut]] = Field(description="Per table: its columns with unit and meaning")

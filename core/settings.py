@@ -51,6 +51,16 @@ class Settings(BaseSettings):
         description="PostgreSQL or TimescaleDB server, `postgresql://user:password@host:port/database`. "
         "Unset: an embedded PostgreSQL in `DATA_DIR`.",
     )
+    database_read_url: SecretStr | None = Field(
+        None,
+        description="A read replica of that server, in the same form: pages, API and exports read from it while it "
+        "answers.",
+    )
+    database_read_max_lag: float = Field(
+        60.0,
+        gt=0,
+        description="Seconds that the replica may be behind; reports are read from the server itself beyond.",
+    )
     database_password: SecretStr | None = Field(
         None,
         description="Password of `DATABASE_URL` and `DATABASE_READ_URL` where they hold none, so that it can come from "
@@ -278,7 +288,7 @@ class Settings(BaseSettings):
             raise ValueError("must look like https://analytics.example.org")
         return value
 
-    @field_validator("database_url")
+    @field_validator("database_url", "database_read_url")
     @classmethod
     def _database_url(cls, value: SecretStr | None) -> SecretStr | None:
         if value is None:
@@ -301,6 +311,11 @@ class Settings(BaseSettings):
     def database_dsn(self) -> str | None:
         """`database_url`, with `database_password` where it has no password."""
         return _dsn(self.database_url, self.database_password)
+
+    @property
+    def database_read_dsn(self) -> str | None:
+        """`database_read_url`, with `database_password` where it has no password."""
+        return _dsn(self.database_read_url, self.database_password)
 
     @property
     def relay(self) -> str:

@@ -166,6 +166,7 @@ def as_json(result: Result, table: str) -> str:
         "generated_at": meta.generated_at.isoformat(),
         "complete_up_to": meta.complete_up_to.isoformat() if meta.complete_up_to else None,
         "demo": meta.demo,
+        "replica_lag": meta.replica_lag,
         "warnings": list(meta.warnings),
     }
     return json.dumps({"meta": about, "data": rows}, ensure_ascii=False)

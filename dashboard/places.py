@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from core.settings import get_settings
 from core.storage.database import Database, open_database
+from core.storage.replica import with_replica
 
 BASE = "/dashboard/analytics"
 COOKIE = "relay_session"
@@ -19,7 +20,7 @@ def database() -> Database:
     """The process's database, opened at first use. Raises DatabaseUnavailableError when it cannot be reached."""
     with _opening:
         if "database" not in _opened:
-            _opened["database"] = open_database(get_settings())
+            _opened["database"] = with_replica(open_database(get_settings()), get_settings())
         return _opened["database"]
 
 

@@ -40,6 +40,7 @@ def meta_out(meta: Meta, query: dict[str, Any], tables: Sequence[Table]) -> dict
         "exact": meta.exact,
         "error_bound": meta.error_bound,
         "demo": meta.demo,
+        "replica_lag": meta.replica_lag,
         "warnings": list(meta.warnings),
         "query": {name: _iso(value) for name, value in query.items()},
         "columns": {

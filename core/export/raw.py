@@ -17,6 +17,7 @@ from core.reports.frame import Day
 from core.sql import load
 from core.storage.connections import unavailable
 from core.storage.database import Database
+from core.storage.replica import connect_up_to
 
 FORMATS = {
     "csv": "text/csv; charset=utf-8",
@@ -98,7 +99,7 @@ class RawExport:
         """Whole rows in chunks. Each UTC day is a statement of its own, so that sorting and its snapshot stay short."""
         # the text is ours, from declarations; values are bound by psycopg
         statement = f"COPY (SELECT {select} FROM ({load('raw_events')}) AS r) TO STDOUT ({options})"  # noqa: S608
-        with unavailable(), self._database.connect(autocommit=True) as connection:
+        with unavailable(), connect_up_to(self._database, self.end) as connection:
             try:
                 connection.execute(f"SET work_mem = '{SORT_MEMORY}'".encode())
                 for first, last in _days(self.start, self.end):

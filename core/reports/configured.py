@@ -14,13 +14,14 @@ from core.settings import get_settings
 from core.spools import spool_directory
 from core.storage.database import Database, open_database
 from core.storage.migrate import migrate
+from core.storage.replica import with_replica
 from core.tariffs import Tariff
 
 
 @cache
 def configured_database() -> Database:
     """The database of the settings, with today's schema. Raises DatabaseUnavailableError, MigrationError."""
-    database = open_database(get_settings())
+    database = with_replica(open_database(get_settings()), get_settings())
     migrate(database)
     return database
 

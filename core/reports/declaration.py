@@ -17,10 +17,13 @@ import pandas as pd
 from core.exceptions import BadParameterError
 from core.reports.configured import completed
 from core.storage.database import Database
+from core.storage.replica import read_from
 
 if TYPE_CHECKING:
     import altair as alt
 
+LAG_WORTH_SAYING = 5.0
+"""Seconds."""
 SHOWN_ROWS = 20
 """Rows of a table that a notebook shows."""
 CHART_WIDTH = 720
@@ -78,6 +81,8 @@ class Meta:
     """Largest relative error of approximate columns (the percentiles); None when every number is exact."""
     demo: bool = False
     """True when the numbers come from the demo database."""
+    replica_lag: float | None = None
+    """Seconds that the replica they were read from was behind; None: they come from the server itself."""
     warnings: tuple[str, ...] = ()
 
 
@@ -156,7 +161,9 @@ class Report:
 
         Raises BadParameterError for a value the report cannot use, and DatabaseUnavailableError.
         """
-        return replace(self.run(**completed({"database": database, **arguments})), charts=self.charts)
+        given = completed({"database": database, **arguments})
+        result, lag = read_from(given["database"], lambda source: self.run(**given | {"database": source}))
+        return replace(result, meta=_with_lag(result.meta, lag), charts=self.charts)
 
     def __repr__(self) -> str:
         parameters = ", ".join(f"{p.name}={p.default!r}" for p in self.parameters)
@@ -172,3 +179,10 @@ class Report:
         )
         heading = f"<h3>{escape(self.title)}</h3><p>{escape(self.meaning)}</p>"
         return f"{heading}<ul>{takes}</ul><h4>Tables</h4><ul>{tables}</ul>"
+
+
+def _with_lag(meta: Meta, lag: float | None) -> Meta:
+    if lag is None:
+        return meta
+    said = (f"Read from a replica that is {lag:.0f} s behind.",) if lag >= LAG_WORTH_SAYING else ()
+    return replace(meta, replica_lag=lag, warnings=(*meta.warnings, *said))

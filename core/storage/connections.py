@@ -18,6 +18,8 @@ if TYPE_CHECKING:  # loaded where they are used: a writer that was killed is bac
     import pandas as pd
     from sqlalchemy import Engine
 
+    from core.storage.replica import Replica
+
 CONNECT_TIMEOUT = 5
 """Seconds to wait for a connection before the database counts as unavailable."""
 UNLIMITED = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
@@ -41,6 +43,9 @@ class Database:
     `demo` says that it holds demo data only. `read_timeout` is the limit in seconds of a statement of the pool and the
     engine; connections of `connect` have none.
     """
+
+    replica: Replica | None = None
+    """Where reports are read while it can be used; see `core.storage.replica`."""
 
     def __init__(self, dsn: str, *, demo: bool = False, read_timeout: float = 30.0, pool_size: int = 8) -> None:
         self.dsn = dsn
@@ -130,6 +135,8 @@ class Database:
         if "engine" in self.__dict__:
             self.engine.dispose()
             del self.__dict__["engine"]
+        if self.replica is not None:
+            self.replica.database.close()
 
     def __enter__(self) -> Database:
         return self
