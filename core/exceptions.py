@@ -167,3 +167,15 @@ class PdfUnavailableError(RelayAnalyticsError):
 
 class ApartError(RelayAnalyticsError):
     """Work in a process of its own did not come to its end."""
+
+
+class BadRuleError(RelayAnalyticsError):
+    """A rule for alerts has a value it cannot use."""
+
+
+class UnknownRuleError(RelayAnalyticsError):
+    """There is no rule for alerts of this name."""
+
+
+class UnknownIncidentError(RelayAnalyticsError):
+    """There is no such incident, or it is over."""

@@ -2,8 +2,9 @@
 
 The client's number keeps its rows and roll-ups under a new random name, so that sums, percentiles and counts of unique
 clients do not change, for several forgotten clients either. What leads back to it is cleared: its name, its event ids,
-metadata, connections and application on raw rows, samples in the quarantine, users tied to it, and on request its name
-on closed bills. A row of the same client that arrives afterwards makes a new client.
+metadata, connections and application on raw rows, samples in the quarantine, incidents and rules for alerts that name
+it, users tied to it, and on request its name on closed bills. A row of the same client that arrives afterwards makes a
+new client.
 """
 
 from __future__ import annotations
@@ -102,6 +103,7 @@ def rename(database: Database, client: str, now: datetime, *, include_bills: boo
         connection.execute("DELETE FROM users WHERE username = ANY(%s)", [found.users])  # and sessions, tokens
         connection.execute(ERASE_SAMPLES, _named(client))
         _erase_from_audit(connection, client, found.users, tombstone)
+        _erase_from_alerts(connection, client, tombstone)
         return found
 
 
@@ -170,6 +172,27 @@ def _erase_from_audit(connection: psycopg.Connection[Any], client: str, users: S
         replaced = _replaced(details, names, tombstone)
         if replaced != details:
             connection.execute("UPDATE audit_log SET details = %s WHERE entry_id = %s", [Jsonb(replaced), entry])
+
+
+def _erase_from_alerts(connection: psycopg.Connection[Any], client: str, tombstone: str) -> None:
+    """Incidents stay; what names the client as a cause, and rules about it, are replaced."""
+    name = re.compile(rf"(?<!\w){re.escape(client)}(?!\w)")
+    connection.execute("DELETE FROM waiting_messages WHERE client_id = %s", [client])
+    for number, why, definition in connection.execute(
+        "SELECT incident_id, why, definition FROM alert_incidents WHERE position(%(client)s IN why::text) > 0"
+        " OR position(%(client)s IN definition::text) > 0",
+        {"client": client},
+    ).fetchall():
+        connection.execute(
+            "UPDATE alert_incidents SET why = %s, definition = %s WHERE incident_id = %s",
+            [Jsonb(_replaced(why, name, tombstone)), Jsonb(_replaced(definition, name, tombstone)), number],
+        )
+    for rule, definition in connection.execute(
+        "SELECT name, definition FROM alert_rules WHERE definition IS NOT NULL"
+    ).fetchall():
+        replaced = _replaced(definition, name, tombstone)
+        if replaced != definition:
+            connection.execute("UPDATE alert_rules SET definition = %s WHERE name = %s", [Jsonb(replaced), rule])
 
 
 def _replaced(value: Any, names: re.Pattern[str], by: str) -> Any:

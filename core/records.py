@@ -89,6 +89,16 @@ class Connection(msgspec.Struct, gc=False, array_like=True, omit_defaults=True):
     events: int | None = 0  # messages of the client
 
 
+class Waiting(msgspec.Struct, gc=False, array_like=True, omit_defaults=True):
+    """Messages that wait for their answer, on connections where one has waited for long."""
+
+    event_type: str
+    n: int
+    client: str | None = None  # None: several, each with few
+    app: str | None = None
+    kind: int | None = None
+
+
 class Sample(msgspec.Struct, gc=False, array_like=True, omit_defaults=True):
     """Once a second: what one tap worker carries, and (from the first worker only) how the host is doing."""
 
@@ -110,6 +120,7 @@ class Sample(msgspec.Struct, gc=False, array_like=True, omit_defaults=True):
     disk_percent: float | None = None  # file system of DATA_DIR
     disk_bytes: int | None = None
     unreachable: int = 0  # times within the second that the relay could not be reached (a 502)
+    waiting: list[Waiting] = []  # every few seconds, when messages wait for long
 
 
 class Refusal(msgspec.Struct, array_like=True):

@@ -121,6 +121,13 @@ METRICS = {
         Metric("jobs_running", "gauge", "Jobs that are being done."),
         Metric("jobs_given_up", "gauge", "Jobs that failed for good within the last 30 days."),
         Metric("jobs_workers", "gauge", "Workers that were heard of within the last half minute."),
+        Metric(
+            "alerts_open",
+            "gauge",
+            "Open incidents, when this worker last looked. Of several workers take the highest, not the sum.",
+            ("severity",),
+        ),
+        Metric("alerts_look_seconds", "gauge", "How long the last look at all rules for alerts took."),
     )
 }
 

@@ -12,9 +12,11 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import chain
 
 import structlog
 
+from core.records import Waiting
 from core.settings import MAX_WORKERS, Settings
 from ingest.apps import AppNames, app_from_request
 from ingest.clock import Clock, monotonic
@@ -23,6 +25,7 @@ from ingest.frames import FrameReader, Passed
 from ingest.http_head import Head, negotiated_compression
 from ingest.identity import Identifier, KeyRing, parse_networks
 from ingest.recorder import Recorder
+from ingest.waiting import overdue
 
 log = structlog.get_logger()
 
@@ -243,6 +246,10 @@ class Observer:
     def pending(self) -> int:
         """Messages that wait for their answer."""
         return sum(conversation.pairing.pending for each in self._slices for conversation in each)
+
+    def waiting(self) -> list[Waiting]:
+        """What has waited for long."""
+        return overdue(chain.from_iterable(self._slices), monotonic())
 
     def _number(self) -> int:
         """One after the other from a random one on, so that runs and hosts do not meet; below 2^53: JSON keeps them."""

@@ -6,8 +6,10 @@ the client withdraws it, or when the connection ends. What the relay sends besid
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from ingest import reasons
@@ -65,6 +67,15 @@ class Pairing:
     def pending(self) -> int:
         """Messages that wait for their answer."""
         return len(self._waiting) - self._subs.withdrawn
+
+    def overdue(self, before: float, most: int) -> Counter[tuple[str, int | None]]:
+        """What waits for an answer, by verb and kind, once the oldest came before `before` (monotonic); else nothing.
+        Judged by the `most` oldest: a tap under load has no time to look at all of them."""
+        oldest = [request for request in islice(self._waiting, most) if not request.cancelled]
+        if not oldest or oldest[0].started >= before:
+            return Counter()
+        looked_at = Counter((request.event_type, request.kind) for request in oldest)
+        return Counter({key: round(self.pending * n / len(oldest)) for key, n in looked_at.items()})
 
     # What the client sends
 

@@ -36,6 +36,8 @@ def measure_host(directory: Path) -> Host:
     )
 
 
+WAITING_EVERY = 5
+"""Seconds between two looks at what waits for an answer."""
 WAITED_OUT = 5
 """Seconds that a clock may be set back without samples of them coming twice."""
 
@@ -101,6 +103,7 @@ class Sampler:
                 dropped=self._observer.recorder.dropped,
                 unreachable=now.unreachable - before.unreachable,
                 **host._asdict(),
+                waiting=self._observer.waiting() if timestamp // 1_000_000 % WAITING_EVERY == 0 else [],
             )
         )
         now.peak = now.active

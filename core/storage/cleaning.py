@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from core.metadata import allowed, is_address, without_addresses
-from core.records import ERROR_CODES, EVENT_TYPES, OUTCOMES, Connection, Delivery, Event, Refusal, Sample
+from core.records import ERROR_CODES, EVENT_TYPES, OUTCOMES, Connection, Delivery, Event, Refusal, Sample, Waiting
 
 EARLIEST = 946_684_800_000_000
 """2000-01-01 UTC in microseconds: an earlier timestamp is an error."""
@@ -155,9 +155,17 @@ def clean_sample(sample: Sample) -> tuple[Sample, list[str]]:
         size = getattr(sample, name)
         if size is not None and not 0 <= size <= LARGEST_BYTES:
             changes[name] = None
+    if any(not _storable_waiting(each) for each in sample.waiting):
+        changes["waiting"] = [each for each in sample.waiting if _storable_waiting(each)]
     if not changes:
         return sample, []
     return msgspec.structs.replace(sample, **changes), [f"{name} cannot be stored" for name in changes]
+
+
+def _storable_waiting(waiting: Waiting) -> bool:
+    texts = (waiting.event_type, waiting.client, waiting.app)
+    numbers = 0 <= waiting.n <= LARGEST_INT and 0 <= (waiting.kind or 0) <= LARGEST_INT
+    return numbers and all(text is None or storable(text, LONGEST_CLIENT) for text in texts)
 
 
 def storable(text: str, longest: int) -> bool:

@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 
 from core.records import RECORDS, Batch, Connection, Delivery, Event, Sample
-from core.storage import cleaning, partitions, rows
+from core.storage import cleaning, partitions, rows, waiting_messages
 from core.storage.binary_copy import Encoded, encoded
 from core.storage.cleaning import Quarantine
 from core.storage.deltas import delta_of
@@ -44,6 +44,7 @@ class Prepared:
     seen: list[tuple[rows.Array, rows.Array]] = field(default_factory=list)  # places of clients, their times
     identities: dict[str, str] = field(default_factory=dict)
     sample_times: list[int] = field(default_factory=list)
+    waiting: list[waiting_messages.Row] = field(default_factory=list)
     days: set[date] = field(default_factory=set)
     quarantines: dict[Key, Quarantine] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
@@ -109,6 +110,7 @@ def prepare(batches: Mapping[Key, Batch], fixed: rows.Fixed, first_worker: int =
         samples = rows.sample_rows(work.samples, relays("samples"), first_worker)
         prepared.tables.append(encoded("connection_metrics_raw", samples))
         prepared.sample_times = [sample.timestamp for sample in work.samples]
+        prepared.waiting = waiting_messages.rows(work.samples, relays("samples"), first_worker)
     if facts:
         together = {name: np.concatenate([part[name] for part in facts]) for name in facts[0]}
         prepared.tables += [delta_of(delta, together) for delta in DELTAS if delta is not SESSION]

@@ -1193,3 +1193,78 @@ CREATE TABLE annotations (
     CHECK (until >= at)
 );
 CREATE INDEX annotations_at ON annotations (at);
+
+-- Alerts: rules as operators made or changed them; the defaults are in core/alerts/defaults.py.
+CREATE TABLE alert_rules (
+    name        text PRIMARY KEY,
+    definition  jsonb,                             -- null: that of the default of this name
+    muted_until timestamptz,
+    changed_at  timestamptz NOT NULL,
+    changed_by  text NOT NULL
+);
+CREATE TABLE alert_round (                         -- the last look at all rules; its row is the lock of whoever looks
+    only_one     boolean PRIMARY KEY DEFAULT true CHECK (only_one),
+    at           timestamptz,
+    milliseconds double precision
+);
+CREATE TABLE alert_states (                        -- how each rule stands: see core/alerts/machine.py
+    name        text PRIMARY KEY,
+    open        boolean NOT NULL,
+    held        double precision,                  -- seconds
+    clear       double precision,
+    cooling     double precision NOT NULL,
+    value       double precision,                  -- null: not known
+    limit_value double precision,
+    note        text NOT NULL,
+    track       jsonb                              -- what a narrowed rule remembers: see core/alerts/tracks.py
+) WITH (fillfactor = 50, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0);
+CREATE TABLE alert_incidents (
+    incident_id     bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    rule            text NOT NULL,
+    definition      jsonb NOT NULL,                -- the rule as it was
+    opened_at       timestamptz NOT NULL,
+    worst_value     double precision,
+    last_value      double precision,
+    limit_value     double precision,
+    why             jsonb NOT NULL,                -- contributions, the largest first
+    acknowledged_at timestamptz,
+    acknowledged_by text,
+    told            boolean NOT NULL DEFAULT false, -- notices of its opening were made; false: it is muted
+    ended_at        timestamptz,
+    ended_how       text                           -- recovered, switched off
+);
+CREATE UNIQUE INDEX alert_incidents_open ON alert_incidents (rule) WHERE ended_at IS NULL;
+CREATE INDEX alert_incidents_time ON alert_incidents (opened_at);
+CREATE TABLE alert_values (                        -- what the rule saw while the incident was open
+    incident_id bigint NOT NULL REFERENCES alert_incidents ON DELETE CASCADE,
+    at          timestamptz NOT NULL,
+    value       double precision,
+    limit_value double precision,
+    PRIMARY KEY (incident_id, at)
+);
+CREATE TABLE alert_notices (                       -- one for each transition and channel, made in the transition's transaction
+    incident_id bigint NOT NULL REFERENCES alert_incidents ON DELETE CASCADE,
+    transition  text NOT NULL,                     -- opened, recovered
+    channel     text NOT NULL,
+    made_at     timestamptz NOT NULL,
+    attempts    integer NOT NULL DEFAULT 0,
+    reached     text[] NOT NULL DEFAULT '{}',
+    sent_at     timestamptz,
+    given_up_at timestamptz,
+    detail      text,
+    PRIMARY KEY (incident_id, transition, channel)
+);
+CREATE TABLE alert_channels (                      -- who is told where a rule names nobody
+    channel_id integer PRIMARY KEY REFERENCES delivery_channels ON DELETE CASCADE
+);
+CREATE TABLE waiting_messages (                    -- what has waited long for an answer, at a second; two hours long
+    timestamp  timestamptz NOT NULL,
+    relay_id   smallint NOT NULL,
+    worker     smallint NOT NULL,
+    app        text,
+    client_id  text,                               -- null: several, each with few
+    event_type text NOT NULL,
+    kind       integer,
+    n          integer NOT NULL
+);
+CREATE INDEX waiting_messages_time ON waiting_messages (timestamp);

@@ -11,7 +11,7 @@ import numpy as np
 import psycopg
 
 from core.records import Batch
-from core.storage import connection_minutes, ingest_counts, ledger, partitions, rows
+from core.storage import connection_minutes, ingest_counts, ledger, partitions, rows, waiting_messages
 from core.storage.binary_copy import Numbers, copy_encoded
 from core.storage.cleaning import Quarantine
 from core.storage.connections import Database, unavailable
@@ -145,6 +145,7 @@ class BatchWriter:
         for table in prepared.tables:
             copy_encoded(connection, table, numbers)
         connection_minutes.note(connection, prepared.sample_times)
+        waiting_messages.store(connection, prepared.waiting, numbers["relays"])
         ingest_counts.note(connection, prepared.batches, prepared.kept, self._first_worker)
         identities = {self._names.clients[client]: kind for client, kind in prepared.identities.items()}
         self._names.note_identities(connection, identities)

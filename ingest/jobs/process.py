@@ -1,4 +1,5 @@
-"""The process of the worker: it waits for a database that is away, and stops when it is told to."""
+"""The process of the worker, which does jobs and looks at the rules for alerts: it waits for a database that is away,
+and stops when it is told to."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ from procrastinate.exceptions import ConnectorException
 
 from core.exceptions import RelayAnalyticsError
 from core.settings import Settings
+from ingest.alerts import watch
 from ingest.jobs.report import Report
 from ingest.jobs.table import TABLE
 from ingest.jobs.worker import make_app, work
@@ -77,13 +79,16 @@ async def _until(stop: asyncio.Event, settings: Settings, report: Report) -> Non
         app = make_app(database, settings, TABLE, report)
         async with app.open_async():
             log.info("The worker takes jobs", database=database.name)
-            working = asyncio.ensure_future(work(app, database, TABLE, report))
+            parts = (work(app, database, TABLE, report), watch(database, settings, report.looked))
+            working = [asyncio.ensure_future(part) for part in parts]
             stopping = asyncio.ensure_future(stop.wait())
-            await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({*working, stopping}, return_when=asyncio.FIRST_COMPLETED)
             stopping.cancel()
-            working.cancel()
-            await asyncio.gather(working, return_exceptions=True)
-            if not working.cancelled() and (error := working.exception()) is not None:
-                raise error
+            for each in working:
+                each.cancel()
+            await asyncio.gather(*working, return_exceptions=True)
+            for each in working:
+                if not each.cancelled() and (error := each.exception()) is not None:
+                    raise error
     finally:
         database.close()

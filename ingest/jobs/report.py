@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from core.alerts.evaluation import Round
 from core.jobs.queue import Queue
 from ingest.jobs.task import Task
 from ingest.metrics import Reading, reading
@@ -19,12 +20,18 @@ class Report:
         self._runs = {(task.name, outcome): 0 for task in table for outcome in OUTCOMES}
         self._succeeded = dict.fromkeys((name for name, _ in self._runs), 0.0)
         self.queue: Queue | None = None
+        self._look: Round | None = None
 
     def ended(self, name: str, outcome: str, at: datetime) -> None:
         """A run of this worker ended: `succeeded` or `failed`."""
         self._runs[name, outcome] += 1
         if outcome == "succeeded":
             self._succeeded[name] = at.timestamp()
+
+    def looked(self, look: Round) -> None:
+        """The rules for alerts were looked at, here or by another worker."""
+        if look.looked:
+            self._look = look
 
     def readings(self) -> list[Reading]:
         """Everything since the start of the process; of the queue, when it was last looked at."""
@@ -37,4 +44,7 @@ class Report:
                 reading("jobs_given_up", self.queue.failed),
                 reading("jobs_workers", self.queue.workers),
             ]
+        if self._look is not None:
+            found += [reading("alerts_open", n, severity) for severity, n in self._look.open.items()]
+            found.append(reading("alerts_look_seconds", self._look.milliseconds / 1000))
         return found

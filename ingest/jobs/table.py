@@ -8,7 +8,8 @@ DEFAULT. Neither may wait for a worker that is down or busy.
 
 from __future__ import annotations
 
-from ingest.jobs import housekeeping, reports, restarts
+from core.alerts import notices
+from ingest.jobs import alerting, housekeeping, reports, restarts
 from ingest.jobs.task import Task
 
 PERIODIC = (
@@ -16,11 +17,15 @@ PERIODIC = (
     Task("restarts", "Annotate restarts of relays and taps", restarts.annotate, "* * * * *"),
     Task("sign-ins", "Remove ended sessions, tickets and failed sign-ins", housekeeping.sign_ins, "52 * * * *"),
     Task("schedules", "Enter the scheduled reports that are due", reports.enter, "* * * * *"),
+    Task("alert-notices", "Send notices of incidents whose job was lost", alerting.requeue_notices, "* * * * *"),
     Task("job-history", "Remove finished jobs from the queue", housekeeping.job_history, "23 4 * * *"),
 )
 """Name, what it does, the function, when."""
 
-ON_DEMAND = (Task("report", "Make and deliver a scheduled report", reports.send, retry=reports.RETRY),)
+ON_DEMAND = (
+    Task("report", "Make and deliver a scheduled report", reports.send, retry=reports.RETRY),
+    Task(notices.JOB, "Tell a channel of an incident that opened or is over", alerting.send_notice),
+)
 """What is done when it is asked for, through `core.jobs.defer`."""
 
 TABLE = (*PERIODIC, *ON_DEMAND)

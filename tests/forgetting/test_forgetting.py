@@ -9,11 +9,13 @@ from datetime import timedelta
 
 import pandas as pd
 import pytest
+from psycopg.types.json import Jsonb
 
 from core import audit, billing, forgetting, reports
 from core.accounts import tokens, users
+from core.alerts.rules import Filters, Rule
 from core.exceptions import ClientBilledError, InvalidTokenError, UnknownClientError
-from core.records import Connection, Event
+from core.records import Connection, Event, Waiting
 from core.storage.database import Database
 from core.storage.fold import fold
 from core.storage.verify import verify
@@ -21,7 +23,7 @@ from core.storage.writer import BatchWriter
 from core.tariffs import read_tariff
 from tests.reports import oracle
 from tests.reports.everything import every_table
-from tests.support.records import batch, event, micros
+from tests.support.records import batch, event, micros, sample
 
 ALICE, BOB, CAROL = "a" * 64, "b" * 64, "key:carol"
 CLIENTS = [ALICE, BOB, CAROL, "addr:0123456789abcdef0123"]
@@ -63,7 +65,17 @@ def fill(database: Database) -> None:
         writer.write([batch(events[300:380], sequence=2)])
         fold(database, NOW)
         writer.write([batch(events[380:], sequence=3)])
+        writer.write([batch(samples=[sample(NOW, waiting=[Waiting("EVENT", 9, ALICE)])], sequence=5)])
         writer.write([batch([event(client="x" * 500), event(client=ALICE, bytes_in=-1)], sequence=4)])
+
+    about_alice = [{"dimension": "client", "name": ALICE, "before": 0, "during": 1, "share": 1}]
+    rule = Rule(name="of", title="Of", measure="error_share", filters=Filters(client=ALICE)).model_dump(mode="json")
+    with database.borrow() as connection:
+        connection.execute(
+            "INSERT INTO alert_incidents (rule, definition, opened_at, why) VALUES ('of', %s, now(), %s)",
+            [Jsonb(rule), Jsonb(about_alice)],
+        )
+        connection.execute("INSERT INTO alert_rules VALUES ('of', %s, NULL, now(), 'me')", [Jsonb(rule)])
 
 
 def forget(database: Database, client: str, *, include_bills: bool = False) -> str:

@@ -367,3 +367,17 @@ def test_one_row_for_each_client_message_and_every_byte_once(said: list[tuple[An
         1 for who, *words in said if who == "relay" and words[0] == "EVENT"
     )
     assert talk.pairing.pending == 0
+
+
+def test_what_waits_for_long_is_told_by_its_oldest_messages(talk: Talk) -> None:
+    assert talk.pairing.overdue(talk.now + 10, 20) == {}
+    for number in range(6):
+        talk.client("EVENT", event(f"{number:064x}", kind=21000 if number < 4 else 1))
+    talk.client("REQ", "sub", {})
+    assert talk.pairing.overdue(talk.now - 100, 20) == {}
+    assert talk.pairing.overdue(talk.now + 1, 20) == {("EVENT", 21000): 4, ("EVENT", 1): 2, ("REQ", None): 1}
+    assert talk.pairing.overdue(talk.now + 1, 4) == {("EVENT", 21000): 7}
+    talk.client("CLOSE", "sub")
+    for number in range(6):
+        talk.relay("OK", f"{number:064x}", True, "")
+    assert talk.pairing.overdue(talk.now + 1, 20) == {}
