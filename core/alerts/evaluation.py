@@ -17,6 +17,7 @@ import psycopg
 import structlog
 from psycopg.types.json import Jsonb
 
+from core import annotations as charted
 from core.alerts import causes as why
 from core.alerts import machine, notices, store
 from core.alerts.judging import Judgement, Reading, judge
@@ -144,6 +145,7 @@ class _Looked:
         ).fetchone()
         assert row is not None  # noqa: S101 (RETURNING)
         self._keep_value(row[0], value, limit)
+        self._annotate(row[0], rule, self._now, None)
         self._tell(row[0], kept, "opened")
 
     def _go_on(self, kept: Kept, incident: Incident, reading: Reading, judged: Judgement, *, over: bool) -> None:
@@ -177,6 +179,13 @@ class _Looked:
             "UPDATE alert_incidents SET ended_at = greatest(opened_at, %s), ended_how = %s WHERE incident_id = %s",
             [self._now, how, incident.incident_id],
         )
+        ended_at = max(self._now, incident.opened_at)
+        self._annotate(incident.incident_id, incident.rule, incident.opened_at, ended_at)
+
+    def _annotate(self, number: int, rule: Rule, opened_at: datetime, ended_at: datetime | None) -> None:
+        """On charts over time. Without causes: annotations stay when a client is forgotten."""
+        text = f"{rule.title} ({rule.severity})"
+        charted.note(self._connection, f"alert:{number}", text, self._now, at=opened_at, until=ended_at, kind="alert")
 
     def _tell(self, number: int, kept: Kept, transition: Transition) -> None:
         """Make the notices, once: while the rule is muted none of its opening, and none of its end if there was none of

@@ -8,6 +8,7 @@ from math import isnan
 
 import pytest
 
+from core import annotations as charted
 from core.alerts import store
 from core.alerts.defaults import DEFAULTS
 from core.alerts.judging import Reading
@@ -57,6 +58,8 @@ def test_an_incident_opens_tells_its_worst_value_and_closes(world: World) -> Non
     assert len(values) >= 8
     assert max(each.value or 0 for each in values) <= incident.worst_value
     assert {each.limit for each in values} == {20}
+    (drawn,) = charted.listing(world.database, NOW, world.now, ["alert"])
+    assert (drawn.at, drawn.until, drawn.text) == (incident.opened_at, incident.ended_at, "Errors (warning)")
 
 
 def test_it_says_who_and_what_made_the_change(world: World) -> None:
