@@ -19,15 +19,16 @@ Demo = Annotated[
 
 
 @contextmanager
-def opened(demo: bool | None = None) -> Iterator[Database]:
-    """The database of the settings (or the demo / the real one explicitly), with the current schema."""
+def opened(demo: bool | None = None, *, migrated: bool = True) -> Iterator[Database]:
+    """The database of the settings (or the demo / the real one explicitly), with the current schema if `migrated`."""
     settings = get_settings()
     if demo is not None:
         settings = settings.model_copy(update={"demo": "on" if demo else "off"})
     with server_left_as_it_was(settings):
         database = open_database(settings)
         try:
-            migrate(database)
+            if migrated:
+                migrate(database)
             yield database
         finally:
             database.close()

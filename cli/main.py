@@ -14,11 +14,13 @@ from cli import (
     channel,
     demo,
     dev,
+    doctor,
     export,
     forget,
     import_,
     jobs,
     metrics,
+    migrate,
     noted,
     reports,
     serve,
@@ -37,10 +39,12 @@ app = typer.Typer(
 app.command("annotate")(annotate.annotate)
 app.command("audit")(audit.audit)
 app.command("dev")(dev.dev)
+app.command("doctor")(doctor.doctor)
 app.command("export")(export.export)
 app.command("forget")(forget.forget)
 app.command("import")(import_.import_)
 app.command("metrics")(metrics.show)
+app.command("migrate")(migrate.migrate)
 app.command("reports")(reports.show)
 app.command("serve")(serve.serve)
 app.command("settings")(settings.show)

@@ -1,0 +1,1 @@
+"""What `relay-analytics doctor` looks at: each module has checks, each of which says what it found."""
