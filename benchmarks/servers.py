@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +27,8 @@ def server(place: Path | None = None) -> Iterator[EmbeddedServer]:
             yield made
         finally:
             made.stop()
+            if place is None:  # where others cannot look into the scratch directory, it lies elsewhere
+                shutil.rmtree(made.home.resolve(), ignore_errors=True)
 
 
 @contextmanager

@@ -112,7 +112,9 @@ def prepare(batches: Mapping[Key, Batch], fixed: rows.Fixed, first_worker: int =
         prepared.sample_times = [sample.timestamp for sample in work.samples]
         prepared.waiting = waiting_messages.rows(work.samples, relays("samples"), first_worker)
     if facts:
-        together = {name: np.concatenate([part[name] for part in facts]) for name in facts[0]}
+        together = facts[0]
+        if len(facts) > 1:
+            together = {name: np.concatenate([part[name] for part in facts]) for name in facts[0]}
         prepared.tables += [delta_of(delta, together) for delta in DELTAS if delta is not SESSION]
     return prepared
 
