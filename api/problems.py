@@ -23,6 +23,8 @@ from core.exceptions import (
     UnknownAnnotationError,
     UnknownChannelError,
     UnknownClientError,
+    UnknownRunError,
+    UnknownScheduleError,
 )
 
 log = structlog.get_logger(__name__)
@@ -119,6 +121,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(UnknownClientError, _unknown)
     app.add_exception_handler(UnknownChannelError, _unknown)
     app.add_exception_handler(UnknownAnnotationError, _unknown)
+    app.add_exception_handler(UnknownScheduleError, _unknown)
+    app.add_exception_handler(UnknownRunError, _unknown)
     app.add_exception_handler(ChannelInUseError, _in_use)
     app.add_exception_handler(DeliveryFailed, _not_delivered)
     app.add_exception_handler(NotAllowedError, _not_allowed)

@@ -23,6 +23,7 @@ from cli import (
     migrate,
     noted,
     reports,
+    schedule,
     serve,
     settings,
     source,
@@ -54,6 +55,7 @@ app.add_typer(noted.app, name="annotations")
 app.add_typer(billing.app, name="billing")
 app.add_typer(channel.app, name="channel")
 app.add_typer(jobs.app, name="jobs")
+app.add_typer(schedule.app, name="schedule")
 app.add_typer(source.app, name="source")
 app.add_typer(token.app, name="token")
 app.add_typer(user.app, name="user")

@@ -17,12 +17,18 @@ import streamlit as st
 from core.exceptions import BadParameterError
 from core.periods import GRANULARITIES
 from core.records import ERROR_CODES, EVENT_TYPES
+from core.schedules.schedule import schedulable
 from core.settings import get_settings
 from dashboard.components import page_header
 from dashboard.filters import CUSTOM, DEFAULT_RANGE, FILTERS, KEYS, RANGES, Filters, kind_of, labels, range_name
 from dashboard.places import now
 
 SHORTCUTS = {"1": "24h", "7": "7d", "3": "30d", "9": "90d", "y": "12m"}
+REPORT_OF = {
+    "Traffic": "traffic", "Users": "users", "Performance": "response_times", "Errors": "errors",
+    "Bandwidth": "bandwidth", "Clients": "clients", "Client": "client",
+}  # fmt: skip
+"""The report that “Schedule this view” of a page takes."""
 _BEFORE_ZOOM = "_before_zoom"
 _OPEN = "_client_to_open"
 _STATE = "_state_of_filters"
@@ -58,7 +64,19 @@ def bar(title: str, offered: Sequence[str], *, compare: bool = True, buckets: bo
     with sharing, st.popover("Share", icon=":material/link:"):
         st.caption("The address holds the range and every filter; who may open it is decided at sign-in.")
         st.code(address(filters), language=None, wrap_lines=True)
+        _schedule(title, filters)
     return filters
+
+
+def _schedule(title: str, filters: Filters) -> None:
+    """The link to a new schedule of the page's report with its filters, for who may have one."""
+    report = st.session_state.get("report", "traffic") if title == "Reports" else REPORT_OF.get(title)
+    if report in schedulable():
+        about = {"new": report, "tz": filters.time_zone}
+        about |= {name: str(value) for name, value in filters.chosen().items()}
+        st.page_link(
+            "pages/schedules.py", label="Schedule this view", icon=":material/schedule_send:", query_params=about
+        )
 
 
 def _carry(title: str, offered: Sequence[str]) -> None:

@@ -35,6 +35,7 @@ ENTRIES = (
     Entry("Clients", "pages/client.py", "Client", ":material/person:", (*STAFF, "client")),
     Entry("Clients", "pages/billing.py", "Billing", ":material/receipt_long:", ("admin", "business")),
     Entry("Share", "pages/reports.py", "Reports", ":material/description:", STAFF),
+    Entry("Share", "pages/schedules.py", "Schedules", ":material/schedule_send:", STAFF),
     Entry("Manage", "pages/admin.py", "Admin", ":material/shield_person:", ("admin",)),
 )
 

@@ -33,6 +33,13 @@ with tools, st.container(key="tools", horizontal=True, horizontal_alignment="rig
         label_visibility="collapsed",
         icon=":material/search:",
     )
+    st.page_link(
+        "pages/schedules.py",
+        label="Schedule",
+        icon=":material/schedule_send:",
+        help="Send the bills of each month by themselves",
+        query_params={"new": "billing", **({"client": search.strip()} if search.strip() else {})},
+    )
 
 arguments = {"month": month, "time_zone": zone, "client": search.strip() or None, "limit": SHOWN}
 bill = ask(user, reports.billing, arguments)

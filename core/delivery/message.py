@@ -32,6 +32,8 @@ class Message:
     at: datetime
     html: str | None = None
     attachments: tuple[Attachment, ...] = ()
+    html_name: str = ""
+    """Name of the HTML as a file, where it becomes one; without it that of the key."""
     kind: str = "message"
     data: Mapping[str, Any] = field(default_factory=dict)
 
@@ -50,7 +52,11 @@ class Message:
         files = tuple(one for one in self.attachments if one.content_id is None)
         if files or self.html is None:
             return files
-        return (Attachment(f"{key}.html", "text/html; charset=utf-8", standalone(self.html, self.images).encode()),)
+        return (
+            Attachment(
+                self.html_name or f"{key}.html", "text/html; charset=utf-8", standalone(self.html, self.images).encode()
+            ),
+        )
 
 
 def standalone(html: str, images: tuple[Attachment, ...]) -> str:

@@ -41,6 +41,7 @@ def compose(schedule: Schedule, days: Days, result: Result, relay: str, at: date
         text=_text(document, told),
         at=at,
         html=html,
+        html_name=f"{stem}.html",
         attachments=(*images, *files),
         kind="report",
         data={

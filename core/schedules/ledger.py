@@ -87,6 +87,12 @@ def listing(database: Database, schedule_id: int | None = None, limit: int = 100
         return _read(connection, schedule_id=schedule_id, limit=limit)
 
 
+def latest(database: Database) -> list[Run]:
+    """The newest entry of each schedule."""
+    with database.borrow() as connection:
+        return [Run(*row) for row in connection.execute(load("schedule_runs_latest")).fetchall()]
+
+
 def get(database: Database, run_id: int) -> Run:
     """Raises UnknownRunError."""
     with database.borrow() as connection:

@@ -6,7 +6,7 @@ under the same key, by which a recipient knows it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from core.apart import apart
@@ -20,7 +20,8 @@ from core.reports import REPORTS
 from core.schedules import ledger, store
 from core.schedules.composing import compose
 from core.schedules.ledger import Run
-from core.schedules.schedule import Schedule, read
+from core.schedules.schedule import Plan, Schedule, read
+from core.schedules.timing import days_covered
 from core.settings import Settings
 from core.storage.database import Database
 
@@ -92,10 +93,13 @@ def make(dsn: str, demo: bool, relay: str, schedule: Schedule, entry: Run, now: 
     return Made(compose(schedule, entry.days, result, relay, entry.due_at, _late(schedule, entry, now)), complete)
 
 
-def preview(database: Database, settings: Settings, schedule: Schedule, entry: Run, now: datetime) -> Message:
-    """What would be sent, without sending it. Raises what reading the report raises, and ApartError."""
+def preview(database: Database, settings: Settings, plan: Plan, now: datetime) -> Message:
+    """What would be sent if it were due now. Raises what reading the report raises, and ApartError."""
+    schedule = Schedule(0, replace(plan, skip_empty=False), True, None, "", now, now)
+    days = days_covered(plan.covers, now, schedule.zone)
+    entry = Run(0, 0, days.first, days.last, now, "waiting", 0, 0, None, None, (), None, None)
     made: Made = apart(make, database.dsn, database.demo, settings.relay, schedule, entry, now, seconds=MAKING_SECONDS)
-    assert made.message is not None  # noqa: S101 (an entry that someone asked for is never skipped)
+    assert made.message is not None  # noqa: S101 (without skip_empty there is one)
     return made.message
 
 

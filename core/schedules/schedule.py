@@ -19,7 +19,7 @@ Format = Literal["csv", "json", "xlsx", "html", "pdf"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 RANGE = ("start", "end", "month", "time_zone")
 """Parameters of reports that the schedule itself gives."""
-LONGEST_NAME = 100
+LONGEST_NAME, LONGEST_TEXT = 100, 200
 
 
 def schedulable() -> dict[str, Report]:
@@ -56,6 +56,9 @@ class Plan:
         if self.file_format not in FORMATS:
             raise BadParameterError(f"{self.file_format!r} is no format; use one of {', '.join(FORMATS)}.")
         zone_of(self.time_zone)
+        texts = (self.channel, *(value for value in self.filters.values() if isinstance(value, str)))
+        if not all(text.isprintable() and len(text) <= LONGEST_TEXT for text in texts):
+            raise BadParameterError(f"Channel and filters have at most {LONGEST_TEXT} printable characters.")
         taken = [parameter.name for parameter in report.parameters if parameter.name not in RANGE]
         unknown = [name for name in self.filters if name not in taken]
         if unknown:

@@ -11,10 +11,12 @@ from typing import Any
 import psycopg
 from psycopg.types.json import Jsonb
 
+from core.accounts import users
 from core.accounts.users import User
 from core.audit import Actor, recorded
 from core.delivery import registry
 from core.exceptions import BadParameterError, NotAllowedError, UnknownScheduleError
+from core.periods import zone_of
 from core.permissions import Viewer, decide, require, resource_of
 from core.schedules.schedule import Plan, Schedule, read
 from core.schedules.timing import days_covered
@@ -36,8 +38,9 @@ def add(database: Database, actor: Actor, viewer: Viewer, plan: Plan, now: datet
 
     Raises NotAllowedError, UnknownChannelError, and BadParameterError for what cannot be used or a name that is taken.
     """
+    plan = plan.checked()
     with _recorded(database, actor, "schedule.add", now, plan):
-        plan = _tried(database, viewer, plan, now)
+        _try(database, viewer, plan, now)
         values = _values(database, plan) | {"owner": _owner(viewer, actor), "by": actor.name, "now": now}
         with _unique(plan), database.borrow() as connection:
             row = connection.execute(load("schedule_add"), values).fetchone()
@@ -47,9 +50,10 @@ def add(database: Database, actor: Actor, viewer: Viewer, plan: Plan, now: datet
 
 def change(database: Database, actor: Actor, viewer: Viewer, schedule_id: int, plan: Plan, now: datetime) -> Schedule:
     """Replace what a schedule sends. Raises UnknownScheduleError and what `add` raises."""
+    plan = plan.checked()
     with _recorded(database, actor, "schedule.change", now, plan, schedule=schedule_id):
         allowed(get(database, schedule_id), viewer, actor)
-        plan = _tried(database, viewer, plan, now)
+        _try(database, viewer, plan, now)
         values = _values(database, plan) | {"schedule_id": schedule_id, "now": now}
         with _unique(plan), database.borrow() as connection:
             connection.execute(load("schedule_change"), values)
@@ -94,6 +98,14 @@ def get(database: Database, schedule_id: int) -> Schedule:
         return read_one(connection, schedule_id)
 
 
+def named(database: Database, name: str) -> Schedule:
+    """Raises UnknownScheduleError."""
+    for schedule in listing(database):
+        if schedule.plan.name == name:
+            return schedule
+    raise UnknownScheduleError(f"There is no schedule named {name!r}.")
+
+
 def read_one(connection: psycopg.Connection[Any], schedule_id: int) -> Schedule:
     """The same in a transaction of the caller."""
     row = connection.execute(load("schedules"), {"schedule_id": schedule_id}).fetchone()
@@ -111,8 +123,6 @@ def allowed(schedule: Schedule, viewer: Viewer, actor: Actor) -> None:
 
 def owner_of(database: Database, schedule: Schedule) -> Viewer:
     """Whose rights a schedule has now. Raises NotAllowedError when its owner may not sign in any more."""
-    from core.accounts import users
-
     if schedule.owner is None:
         return OPERATOR
     found = users.get(database, schedule.owner)
@@ -124,13 +134,10 @@ def owner_of(database: Database, schedule: Schedule) -> Viewer:
     return found
 
 
-def _tried(database: Database, viewer: Viewer, plan: Plan, now: datetime) -> Plan:
-    plan = plan.checked()
+def _try(database: Database, viewer: Viewer, plan: Plan, now: datetime) -> None:
+    """Read the report once as it would be now: what it refuses is said now, not when it is due."""
     may(viewer, plan)
-    from core.periods import zone_of
-
     read(plan, days_covered(plan.covers, now, zone_of(plan.time_zone)), database, now)
-    return plan
 
 
 def _owner(viewer: Viewer, actor: Actor) -> str | None:

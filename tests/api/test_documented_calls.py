@@ -7,11 +7,14 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from core.audit import Actor
+from core.delivery import registry
 from core.settings import ROOT
 from tests.api.running import running
 from tests.api.served import OWN, Served
@@ -34,6 +37,8 @@ PROMISED = {
 
 @pytest.fixture
 def address(served: Served) -> Iterator[str]:
+    if not registry.listing(served.database):
+        registry.add(served.database, Actor("admin", "page"), "books", "directory", "books", datetime.now(UTC))
     with running(served.app) as (host, port):
         yield f"{host}:{port}"
 

@@ -41,6 +41,13 @@ MAY_CHANGE = {
     "POST /channels": {"admin"},
     "DELETE /channels/{name}": {"admin"},
     "POST /channels/{name}/test": {"admin"},
+    "POST /schedules": STAFF,
+    "PUT /schedules/{schedule_id}": STAFF,
+    "DELETE /schedules/{schedule_id}": STAFF,
+    "POST /schedules/{schedule_id}/pause": STAFF,
+    "POST /schedules/{schedule_id}/resume": STAFF,
+    "POST /schedules/{schedule_id}/send": STAFF,
+    "POST /schedules/runs/{run_id}/send": STAFF,
 }
 """Every route that changes something, and who may call it."""
 OPEN_TO_CLIENTS = {
@@ -70,7 +77,7 @@ def call(route: APIRoute, client_id: str | None) -> tuple[str, dict[str, Any]] |
     if "{client_id" in route.path and client_id is None:
         return None
     path = route.path.removeprefix(PREFIX).replace("{client_id:path}", client_id or "")
-    path = path.replace("{period}", "2024-01").replace("{export_id}", "0" * 16)
+    path = path.replace("{schedule_id}", "999999").replace("{period}", "2024-01").replace("{export_id}", "0" * 16)
     query = {name: value for name, value in RANGE.items() if name in names}
     if "client_id" in names and client_id is not None:
         query["client_id"] = client_id
