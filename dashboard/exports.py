@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -20,22 +21,26 @@ from core.exceptions import BadParameterError, NotAllowedError
 from core.export.tables import AS_FILE, MEDIA_TYPES, as_workbook
 from core.permissions import decide, limited_to, require, resource_of
 from core.reports import REPORTS
-from core.reports.declaration import Report, Result, Table
+from core.reports.declaration import Meta, Report, Result, Table
 from core.settings import get_settings
-from dashboard.filters import Filters, kind_of
+from dashboard.filters import FILTERS, Filters, kind_of
 from dashboard.places import BASE, COOKIE, database, now
 from dashboard.reading import read_arguments
 
 FORMATS = MEDIA_TYPES | {"json": "application/json"}
+IMAGES = {"png": "image/png", "svg": "image/svg+xml"}
+IMAGE_WIDTH = 960
 SHOWN = ("csv", "json", "xlsx")
 """The formats that a card links to; the address takes the others too."""
 STATUS: dict[type[Exception], int] = {NotAllowedError: 403, BadParameterError: 422}
 
 
-def links(report: Report, table: str, arguments: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Label and address of each download of a table, with the arguments its page used."""
+def links(report: Report, table: str, arguments: Mapping[str, Any], chart: str | None = None) -> list[tuple[str, str]]:
+    """Label and address of each download of a table, and of a chart as an image, with the arguments its page used."""
     query = urlencode({name: _text(value) for name, value in arguments.items() if value is not None})
-    return [(name.upper(), f"{BASE}/export/{report.name}/{table}.{name}?{query}") for name in SHOWN]
+    found = [(name.upper(), f"{BASE}/export/{report.name}/{table}.{name}?{query}") for name in SHOWN]
+    images = IMAGES if chart is not None else ()
+    return found + [(name.upper(), f"{BASE}/chart/{report.name}/{chart}.{name}?{query}") for name in images]
 
 
 def raw_links(start: str | date, end: str | date, filters: Filters) -> list[tuple[str, str]]:
@@ -48,12 +53,67 @@ def _text(value: Any) -> str:
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """What a download is asked for, by someone who may have it: `{name}.{file_format}` of a report, as of `at`."""
+
+    user: User
+    report: Report
+    name: str
+    file_format: str
+    arguments: dict[str, Any]
+    at: datetime
+
+    @property
+    def query(self) -> dict[str, str]:
+        return {name: _text(value) for name, value in self.arguments.items() if value is not None}
+
+    def result(self) -> Result:
+        return self.report(database(), now=self.at, **self.arguments)
+
+
 def download(request: Request) -> Response:
     """One table of a report, as `{table}.csv` and so on. `at`: the moment of the report; else now."""
+    asked = _asked(request, FORMATS)
+    declared = next((one for one in asked.report.tables if one.name == asked.name), None)
+    if declared is None:
+        raise HTTPException(404, "There is no such table.")
+    _record(request, asked.user, "export.report", report=asked.report.name, tables=[asked.name],
+            format=asked.file_format, query=asked.query)  # fmt: skip
+    result = asked.result()
+    return Response(
+        as_file(result, declared, asked.file_format),
+        media_type=FORMATS[asked.file_format],
+        headers=_headers(f"{_file_name(result, asked.name, asked.at)}.{asked.file_format}"),
+    )
+
+
+def download_chart(request: Request) -> Response:
+    """One chart of a report as an image, `{chart}.svg` or `{chart}.png`, with its title, range and filters."""
+    from core.documents import images  # takes a second to load, and few visits need it
+
+    asked = _asked(request, IMAGES)
+    if asked.name not in asked.report.charts:
+        raise HTTPException(404, "There is no such chart.")
+    _record(request, asked.user, "export.chart", report=asked.report.name, chart=asked.name,
+            format=asked.file_format, query=asked.query)  # fmt: skip
+    result = asked.result()
+    caption = (asked.report.title, _caption(result.meta, asked.arguments))
+    drawn: str | bytes
+    if asked.file_format == "svg":
+        drawn = images.chart_svg(result, asked.name, IMAGE_WIDTH, caption)
+    else:
+        drawn = images.chart_png(result, asked.name, IMAGE_WIDTH, caption)
+    name = f"{_file_name(result, asked.name, asked.at)}.{asked.file_format}"
+    return Response(drawn, media_type=IMAGES[asked.file_format], headers=_headers(name))
+
+
+def _asked(request: Request, formats: Mapping[str, str]) -> _Asked:
+    """Raises HTTPException, NotAllowedError and BadParameterError."""
     user = _visitor(request)
-    table, _, file_format = request.path_params["file"].rpartition(".")
+    name, _, file_format = request.path_params["file"].rpartition(".")
     report = REPORTS.get(request.path_params["report"])
-    if report is None or file_format not in FORMATS:
+    if report is None or file_format not in formats:
         raise HTTPException(404, "There is no such download.")
     resource = resource_of(report.name)
     require(user, "export", resource)
@@ -62,17 +122,15 @@ def download(request: Request) -> Response:
     arguments = {"time_zone": get_settings().time_zone} | read_arguments(report, given)
     if resource != "report":
         arguments["client"] = limited_to(user, arguments.get("client"))
-    declared = next((one for one in report.tables if one.name == table), None)
-    if declared is None:
-        raise HTTPException(404, "There is no such table.")
-    query = {name: _text(value) for name, value in arguments.items() if value is not None}
-    _record(request, user, "export.report", report=report.name, tables=[table], format=file_format, query=query)
-    result = report(database(), now=at, **arguments)
-    return Response(
-        as_file(result, declared, file_format),
-        media_type=FORMATS[file_format],
-        headers=_headers(f"{_file_name(result, table, at)}.{file_format}"),
-    )
+    return _Asked(user, report, name, file_format, arguments, at)
+
+
+def _caption(meta: Meta, arguments: Mapping[str, Any]) -> str:
+    """What a chart covers: days, zone, filters."""
+    last = meta.end - timedelta(microseconds=1)
+    narrowed = [f"{FILTERS[name]} {arguments[name]}" for name in FILTERS if arguments.get(name) is not None]
+    demo = ["demo data"] if meta.demo else []
+    return " · ".join([f"{meta.start:%Y-%m-%d} to {last:%Y-%m-%d}", meta.time_zone, *narrowed, *demo])
 
 
 def download_raw(request: Request) -> Response:

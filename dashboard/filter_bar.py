@@ -123,7 +123,7 @@ def _fields(offered: Sequence[str], compare: bool, buckets: bool) -> None:
     if compare:
         st.toggle("Compare with the period before", True, key="compare", bind="query-params")
     keys = ", ".join(f"**{key}** {name}" for key, name in SHORTCUTS.items())
-    st.caption(f"Keys: {keys}" + (", **x** compare" if compare else ""))
+    st.caption(f"Keys: {keys}" + (", **x** compare" if compare else "") + ", **s** search, **h** all keys")
 
 
 @cache
@@ -255,6 +255,21 @@ def _shortcuts(compare: bool) -> None:
             st.button(f"Show {name}", shortcut=key, key=f"key-{name}", on_click=_set_range, args=(name,))
         if compare:
             st.button("Toggle comparison", shortcut="x", key="key-compare", on_click=_toggle_compare)
+        search = st.button("Search for a client", shortcut="s", key="key-search")
+        listed = st.button("List these keys", shortcut="h", key="key-help")
+    if search:
+        st.switch_page("pages/clients.py")
+    if listed:
+        _keys(compare)
+
+
+@st.dialog("Keys")
+def _keys(compare: bool) -> None:
+    lines = [f"| `{key.upper()}` | the last {name} |" for key, name in SHORTCUTS.items()]
+    lines += ["| `X` | compare with the period before, or not |"] if compare else []
+    lines += ["| `S` | search for a client |", "| `H` | this list |"]
+    st.markdown("\n".join(["| Key | What it does |", "|---|---|", *lines]))
+    st.caption("Drag over a chart to zoom; click a bar, slice or row to filter; a cross on a chip takes a filter off.")
 
 
 def _set_range(name: str) -> None:

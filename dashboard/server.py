@@ -88,6 +88,7 @@ app = st.App(
         Route(f"{BASE}/auth/start", start),
         Route(f"{BASE}/auth/end", end),
         Route(f"{BASE}/export/{{report}}/{{file}}", exports.download),
+        Route(f"{BASE}/chart/{{report}}/{{file}}", exports.download_chart),
         Route(f"{BASE}/export/raw.{{format}}", exports.download_raw),
     ],
     middleware=MIDDLEWARE,

@@ -57,7 +57,7 @@ with card(
     "Bytes over time",
     f"wire bytes per {bandwidth.meta.granularity}; drag to zoom",
     key="bytes",
-    downloads=exports.links(reports.bandwidth, "timeline", arguments),
+    downloads=exports.links(reports.bandwidth, "timeline", arguments, "bandwidth"),
 ):
     legend(
         [

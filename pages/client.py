@@ -54,7 +54,7 @@ with card(
     "What became of its messages",
     f"per {client.meta.granularity}; drag to zoom",
     key="outcomes",
-    downloads=exports.links(reports.client, "timeline", arguments),
+    downloads=exports.links(reports.client, "timeline", arguments, "outcomes"),
 ):
     totals = history.outcome_totals(client)
     legend((name, formats.count(totals[name]), colour_of(place)) for place, name in enumerate(totals))
@@ -81,7 +81,7 @@ with (
         "When it is active",
         f"messages by weekday and hour, {client.meta.time_zone}",
         key="pattern",
-        downloads=exports.links(reports.client, "pattern", arguments),
+        downloads=exports.links(reports.client, "pattern", arguments, "active_hours"),
     ),
 ):
     grid = client["pattern"].rename(columns={"events": "value"})

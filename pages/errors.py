@@ -60,7 +60,7 @@ with card(
     "Errors over time",
     f"by code, per {errors.meta.granularity}; drag to zoom",
     key="errors",
-    downloads=exports.links(reports.errors, "error_codes_over_time", arguments),
+    downloads=exports.links(reports.errors, "error_codes_over_time", arguments, "errors"),
 ):
     counts = codes.set_index("error_code")["errors"]
     items = [(name, formats.count(counts[name]), colour_of(place)) for place, name in enumerate(shown)]

@@ -57,7 +57,7 @@ with card(
     "Response time",
     f"per {times.meta.granularity}, within {times.meta.error_bound or 0:.2%}; drag to zoom",
     key="times",
-    downloads=exports.links(reports.response_times, "timeline", arguments),
+    downloads=exports.links(reports.response_times, "timeline", arguments, "response_times"),
 ):
     legend(
         (name, formats.milliseconds(summary[field]), colour_of(place))

@@ -51,7 +51,7 @@ with card(
     "Events over time",
     f"by type, per {traffic.meta.granularity}; drag to zoom",
     key="events",
-    downloads=exports.links(reports.traffic, "event_types_over_time", arguments),
+    downloads=exports.links(reports.traffic, "event_types_over_time", arguments, "traffic"),
 ):
     legend((name, formats.count(events), colour(name)) for name, events in counts.items())
     before = load(user, reports.traffic, filters.before(traffic.meta)) if filters.compare else None

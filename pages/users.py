@@ -51,7 +51,7 @@ with card(
     "Clients over time",
     f"per {width}; drag to zoom",
     key="growth",
-    downloads=exports.links(reports.users, "timeline", arguments),
+    downloads=exports.links(reports.users, "timeline", arguments, "users"),
 ):
     legend(
         [
@@ -66,7 +66,7 @@ with card(
     "Retention",
     "share of those first seen in a row that were active again so many periods later",
     key="retention",
-    downloads=exports.links(reports.users, "cohorts", arguments),
+    downloads=exports.links(reports.users, "cohorts", arguments, "retention"),
 ):
     if users["cohorts"].empty:
         st.caption("Nobody was seen for the first time in this range.")

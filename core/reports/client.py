@@ -216,6 +216,8 @@ client = Report(
     tables=tables.TABLES,
     run=run,
     charts={
+        "outcomes": "core.charts.history:outcomes",
+        "bandwidth": "core.charts.transfer:bandwidth",
         "response_times": "core.charts.history:response_times_of_client",
         "active_hours": "core.charts.leaders:active_hours",
     },

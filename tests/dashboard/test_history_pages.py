@@ -148,3 +148,14 @@ def test_an_administrator_closes_a_month_once(app: OpenApp, people: Database) ->
     assert any(frozen["checksum"] in code.value for code in page.code)
     business = opened(app("business"), "billing")
     assert not [button for button in business.button if button.key == "close-month"]
+
+
+@pytest.mark.usefixtures("busy")
+def test_a_key_lists_the_keys(app: OpenApp) -> None:
+    page = opened(app("analyst"), "errors")
+    page.session_state["_routed_by_home"] = True
+    page.button(key="key-help").click().run()
+    assert not page.exception
+    listed = next(text.value for text in page.markdown if "What it does" in text.value)
+    assert "| `X` | compare" in listed
+    assert "| `3` | the last 30d |" in listed

@@ -29,6 +29,7 @@ def http(people: Database) -> TestClient:
             Route(f"{BASE}/auth/start", server.start),
             Route(f"{BASE}/auth/end", server.end),
             Route(f"{BASE}/export/{{report}}/{{file}}", exports.download),
+            Route(f"{BASE}/chart/{{report}}/{{file}}", exports.download_chart),
             Route(f"{BASE}/export/raw.{{format}}", exports.download_raw),
         ],
         middleware=server.MIDDLEWARE,
@@ -128,6 +129,27 @@ def test_a_table_of_any_report_is_the_report_with_the_arguments_of_the_address(
     expected = reports.traffic(people, start=day, end=now.date().isoformat(), event_type="EVENT", compare=False)
     declared = next(table for table in reports.traffic.tables if table.name == "event_types")
     assert answer.content == as_csv(expected["event_types"], declared)
+
+
+def test_a_chart_is_an_image_of_the_report_that_says_what_it_shows(http: TestClient, people: Database) -> None:
+    now = datetime.now(UTC)
+    traffic.write(people, [*traffic.messages(now, 30, "REQ"), *traffic.messages(now, 12, "EVENT")], [])
+    day = (now - timedelta(seconds=40)).date().isoformat()
+    query = {"start": day, "end": now.date().isoformat(), "time_zone": "UTC", "event_type": "EVENT"}
+    path = f"{BASE}/chart/traffic/traffic"
+    assert http.get(f"{path}.svg", params=query).status_code == 401
+    assert signed_in(http, people, "client").get(f"{path}.svg", params=query).status_code == 403
+    business = signed_in(http, people, "business")
+    drawn = business.get(f"{path}.svg", params=query)
+    assert drawn.headers["content-type"].startswith("image/svg+xml")
+    assert f'filename="traffic_traffic_{day}_' in drawn.headers["content-disposition"]
+    assert ">Traffic<" in drawn.text
+    assert f"{day} to {now.date().isoformat()} · UTC · type EVENT" in drawn.text
+    assert business.get(f"{path}.png", params=query).content.startswith(b"\x89PNG\r\n")
+    (newest, *_) = audit.entries(people)
+    assert (newest.action, newest.details["chart"]) == ("export.chart", "traffic")
+    assert business.get(f"{BASE}/chart/traffic/nothing.svg", params=query).status_code == 404
+    assert business.get(f"{path}.gif", params=query).status_code == 404
 
 
 def test_raw_events_stream_as_they_are_stored(http: TestClient, people: Database) -> None:
