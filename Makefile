@@ -31,8 +31,9 @@ apt:
 	echo "Installing Debian packages: $(PACKAGES)"; \
 	$$SUDO apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$SUDO apt-get install -y -qq --no-install-recommends $(PACKAGES) >/dev/null
 
-setup-tests: setup ## Fetch what the tests need besides: Chromium, the nostr-tools client
+setup-tests: setup ## Fetch what the tests need besides: Chromium, the nostr-tools client, a clock that can be set
 	@command -v chromium >/dev/null || $(MAKE) --no-print-directory apt PACKAGES="chromium fonts-liberation"
+	@ls /usr/lib/*/faketime/libfaketimeMT.so.1 >/dev/null 2>&1 || [ "$$(uname)" != Linux ] || $(MAKE) --no-print-directory apt PACKAGES=libfaketime
 	@if command -v npm >/dev/null && [ -f tests/endtoend/package-lock.json ] && [ ! -d tests/endtoend/node_modules/nostr-tools ]; then \
 		npm ci --prefix tests/endtoend --silent --no-audit --no-fund; fi
 

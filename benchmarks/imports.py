@@ -1,15 +1,18 @@
 """How fast files are imported, beside a plain binary COPY of the same rows into a table like the raw one.
 
 Interleaved: every round imports the same content as each format into an empty database, and copies its rows, encoded
-before, in one COPY. `ratio_to_copy` is the median of the rounds' ratios.
+before, in one COPY. `ratio_to_copy` is the median of the rounds' ratios. `peak_memory_mib`: what a process of its own
+has at most while it imports a file, and one that is ten times as long.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import resource
+import os
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -80,6 +83,46 @@ def measured(running: EmbeddedServer, name: str, path: Path, settings: Settings,
     return {"seconds": seconds, "plain": plain}
 
 
+def peak_mib(running: EmbeddedServer, path: Path, directory: Path) -> int:
+    """Most memory of `relay-analytics import` for this file, in MiB, as the kernel counted it."""
+    with database(running, "import_memory") as (opened, _):
+        migrate(opened)
+        environment = {
+            **os.environ,
+            "DATABASE_URL": opened.dsn,
+            "DATA_DIR": str(directory),
+            "DEMO": "off",
+            "RELAY_URL": "",
+        }
+        command = [
+            str(Path(sys.executable).parent / "relay-analytics"),
+            "import",
+            str(path),
+            "--relay",
+            "relay.example",
+        ]
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        _, status, usage = os.wait4(process.pid, 0)
+    with psycopg.connect(running.dsn("postgres"), autocommit=True) as connection:
+        connection.execute("DROP DATABASE import_memory WITH (FORCE)")
+    if status:
+        raise RuntimeError("the import failed")
+    return round(usage.ru_maxrss / 1024)
+
+
+def memory(running: EmbeddedServer, place: Path, rows: int) -> dict[str, dict[str, int]]:
+    """By format: the memory for the file, and for one that is ten times as long."""
+    found: dict[str, dict[str, int]] = {}
+    (place / "ndjson-long").write_bytes((place / "ndjson").read_bytes() * 10)
+    access_log(place / "nginx-long", rows * 10)
+    for name in ("ndjson", "nginx"):
+        found[name] = {
+            "rows": peak_mib(running, place / name, place / "data"),
+            "ten_times_the_rows": peak_mib(running, place / f"{name}-long", place / "data"),
+        }
+    return found
+
+
 def measure(running: EmbeddedServer, rows: int, rounds: int) -> dict[str, Any]:
     random = np.random.default_rng(1)
     with tempfile.TemporaryDirectory(prefix="relay-analytics-bench-") as scratch:
@@ -98,7 +141,7 @@ def measure(running: EmbeddedServer, rows: int, rounds: int) -> dict[str, Any]:
         for number in range(rounds):
             for name, table in tables.items():
                 found[name].append(measured(running, f"import_{name}_{number}", place / name, settings, table))
-        return {
+        figures: dict[str, Any] = {
             name: {
                 "rows": rows,
                 "bytes": (place / name).stat().st_size,
@@ -108,6 +151,7 @@ def measure(running: EmbeddedServer, rows: int, rounds: int) -> dict[str, Any]:
             }
             for name, each in found.items()
         }
+        return figures | {"peak_memory_mib": memory(running, place, rows)}
 
 
 def main() -> None:
@@ -117,7 +161,6 @@ def main() -> None:
     given = parser.parse_args()
     with server() as running:
         result: dict[str, Any] = measure(running, given.rows, given.rounds)
-    result["peak_memory_mib"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
     text = json.dumps(result | machine(), indent=2) + "\n"
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "import.json").write_text(text)

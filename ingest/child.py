@@ -60,7 +60,11 @@ class Child:
             await asyncio.sleep(pause)
 
     async def _run_once(self) -> int:
-        reader = PulseReader()
+        try:
+            reader = PulseReader()
+        except OSError as error:  # too many open files
+            log.error("A process could not be started", name=self.name, error=str(error))
+            return -1
         arguments = (*self.arguments, "--supervisor", str(os.getpid()), "--pulse", str(reader.process_file))
         try:
             self.process = await asyncio.create_subprocess_exec(

@@ -24,6 +24,7 @@ from core.records import Batch
 from core.settings import Settings
 from core.spools import SUFFIX, spool_directory, used_bytes
 from core.storage.payloads import decode_payload, encode_payload
+from ingest.spool_upgrade import take_over
 
 MOST_RESERVED = 64 * 1024**2
 """Bytes of the disk that a spool leaves free, or a tenth of a small disk."""
@@ -78,6 +79,7 @@ class Spool:
         self._db = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         try:
             self._db.executescript(_SCHEMA)
+            take_over(self._db)
             self.inode = path.stat().st_ino
         except BaseException:
             self._db.close()

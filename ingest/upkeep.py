@@ -35,8 +35,14 @@ class Upkeep:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            try:
-                fold(self._database, datetime.now(UTC))
-            except (RelayAnalyticsError, psycopg.Error) as error:
-                log.warning("The fold failed and is tried again when it is due", error=str(error))
+            self._fold()
             self._stop.wait(FOLD_SECONDS)
+
+    def _fold(self) -> None:
+        try:
+            fold(self._database, datetime.now(UTC))
+        except (RelayAnalyticsError, psycopg.Error) as error:
+            log.warning("The fold failed and is tried again when it is due", error=str(error))
+        except Exception:
+            # The edge of this thread: without it roll-ups would never be folded again, and nobody would know.
+            log.exception("A fault in the fold: it is tried again when it is due")

@@ -133,8 +133,9 @@ async def test_killed_again_and_again_what_is_acknowledged_is_stored_once(
 
 
 async def test_without_a_relay_the_collector_and_the_writer_run(
-    make_settings: MakeSettings, database: Database
+    make_settings: MakeSettings, any_database: Database
 ) -> None:
+    database = any_database
     settings = make_settings(database_url=database.dsn)
     token, port, metrics = sources.issue(database, "chat", datetime.now(UTC)), free_port(), free_port()
     async with collector(settings, port, METRICS_PORT=str(metrics)) as process, httpx.AsyncClient() as client:

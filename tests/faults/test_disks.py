@@ -7,8 +7,8 @@ import random
 import shutil
 import sqlite3
 import subprocess
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -44,7 +44,7 @@ def small_disk(directory: Path, size: str) -> Iterator[None]:
 def fill(directory: Path, *, leaving: int) -> Path:
     """A file that takes all room but for so many bytes."""
     ballast = directory / "ballast"
-    with ballast.open("wb", buffering=0) as file:
+    with ballast.open("ab", buffering=0) as file:
         while (room := shutil.disk_usage(directory).free - leaving) > 0:
             try:
                 file.write(bytes(min(room, 1 << 20)))
@@ -93,7 +93,27 @@ async def test_a_spool_that_fills_its_disk_empties_by_itself(tmp_path: Path, rel
     assert not any(fate.startswith("dropped") for fate in fates(database))
 
 
-@pytest.mark.soak  # the server writes on into log files that it has already: how long depends on the machine
+@asynccontextmanager
+async def kept_full(directory: Path) -> AsyncIterator[None]:
+    """No room at all, also when a server, which writes on into files that it has, removes some of them.
+
+    What it may still write is finite then."""
+
+    async def filling() -> None:
+        while True:
+            await asyncio.to_thread(fill, directory, leaving=0)
+            await asyncio.sleep(0.02)
+
+    task = asyncio.ensure_future(filling())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        (directory / "ballast").unlink()
+
+
+@pytest.mark.soak  # half a minute or more, until the server has used up the files that it has
 @pytest.mark.timeout(300)
 async def test_a_full_disk_under_the_database_is_waited_out(tmp_path: Path, relay: str) -> None:
     with small_disk(tmp_path / "disk", "200m"):
@@ -107,14 +127,13 @@ async def test_a_full_disk_under_the_database_is_waited_out(tmp_path: Path, rela
         try:
             async with Ingest(tmp_path / "data", relay, server.dsn("postgres")) as ingest:
                 await ingest.start()
-                async with load(ingest.url) as clients:
+                async with load(ingest.url, 6, pause=0) as clients:
                     with Database(server.dsn("postgres")) as database:
                         await migrated(database)
                         await more_is_stored(database)
-                    ballast = fill(tmp_path / "disk", leaving=0)
-                    await spool_grows(ingest)
-                    await clients.goes_on()
-                    ballast.unlink()
+                    async with kept_full(tmp_path / "disk"):
+                        await spool_grows(ingest)
+                        await clients.goes_on()
                     await eventually(runs, "the database to run again")
                     with Database(server.dsn("postgres")) as database:
                         await more_is_stored(database)

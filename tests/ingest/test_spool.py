@@ -7,14 +7,16 @@ import collections
 import itertools
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from core.exceptions import SpoolFullError
-from core.records import Batch, Event
+from core.records import Batch, Event, encode_batch
 from ingest.intake import Source
 from ingest.recorder import Recorder, SpoolKeeper
 from ingest.spool import FREED_AT_ONCE, KEPT_FREE, Spool, Waiting
@@ -51,6 +53,37 @@ def test_batches_are_read_in_order_until_they_are_acknowledged(path: Path) -> No
         assert [each.position for each in spool.read(after=1, limit=1)] == [2]
         spool.acknowledge(2)
         assert [each.position for each in spool.read()] == [3]
+
+
+EARLIER = """
+CREATE TABLE spool (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+INSERT INTO spool VALUES ('id', '0123456789ab');
+CREATE TABLE batches (sequence INTEGER PRIMARY KEY AUTOINCREMENT, payload BLOB NOT NULL);
+"""
+
+
+def test_a_spool_of_an_earlier_version_is_taken_over(path: Path) -> None:
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as earlier, earlier:
+        earlier.executescript(EARLIER)
+        for name in "ab":
+            made = batch(name)
+            made.source = "tap:relay:0:0123456789ab"
+            earlier.execute("INSERT INTO batches (payload) VALUES (?)", (encode_batch(made),))
+        earlier.execute("INSERT INTO batches (payload) VALUES (x'00')")
+        earlier.execute("DELETE FROM batches WHERE sequence = 1")  # it was stored
+    with Spool(path, ROOM) as spool:
+        first, damaged = spool.read()
+        assert (first.source, first.sequence, first.records, client_of(first)) == (
+            "tap:relay:0:0123456789ab",
+            2,
+            1,
+            "b",
+        )
+        assert damaged.batch is None
+        assert spool.append(batch("c")) == 3
+    with Spool(path, ROOM) as spool:
+        assert len(spool.read()) == 3
 
 
 def test_positions_grow_after_a_restart_and_after_it_was_emptied(path: Path) -> None:
