@@ -15,14 +15,17 @@ from api.limits import BUSY_RETRY_SECONDS, TooManyCallsError, TooManyExportsErro
 from core.exceptions import (
     BadParameterError,
     ChannelInUseError,
+    ClientHeldError,
     DatabaseUnavailableError,
     DeliveryFailed,
     InvalidTokenError,
     NotAllowedError,
+    NotHeldError,
     StatementTimeoutError,
     UnknownAnnotationError,
     UnknownChannelError,
     UnknownClientError,
+    UnknownPolicyError,
     UnknownRunError,
     UnknownScheduleError,
 )
@@ -123,6 +126,9 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(UnknownAnnotationError, _unknown)
     app.add_exception_handler(UnknownScheduleError, _unknown)
     app.add_exception_handler(UnknownRunError, _unknown)
+    app.add_exception_handler(UnknownPolicyError, _unknown)
+    app.add_exception_handler(NotHeldError, _unknown)
+    app.add_exception_handler(ClientHeldError, _in_use)
     app.add_exception_handler(ChannelInUseError, _in_use)
     app.add_exception_handler(DeliveryFailed, _not_delivered)
     app.add_exception_handler(NotAllowedError, _not_allowed)

@@ -17,12 +17,14 @@ from cli import (
     doctor,
     export,
     forget,
+    hold,
     import_,
     jobs,
     metrics,
     migrate,
     noted,
     reports,
+    retention,
     schedule,
     serve,
     settings,
@@ -54,8 +56,10 @@ app.command("verify")(verify.verify)
 app.add_typer(noted.app, name="annotations")
 app.add_typer(billing.app, name="billing")
 app.add_typer(channel.app, name="channel")
+app.add_typer(hold.app, name="hold")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(schedule.app, name="schedule")
+app.add_typer(retention.app, name="retention")
 app.add_typer(source.app, name="source")
 app.add_typer(token.app, name="token")
 app.add_typer(user.app, name="user")

@@ -123,6 +123,18 @@ class UnknownAnnotationError(RelayAnalyticsError):
     """There is no annotation of this number."""
 
 
+class UnknownPolicyError(RelayAnalyticsError):
+    """There is no retention policy of this name."""
+
+
+class ClientHeldError(RelayAnalyticsError):
+    """The client is under a legal hold."""
+
+
+class NotHeldError(RelayAnalyticsError):
+    """The client is not under a legal hold."""
+
+
 class UnknownJobError(RelayAnalyticsError):
     """There is no job of this name."""
 

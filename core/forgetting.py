@@ -20,7 +20,7 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from core.billing import erasing
-from core.exceptions import ClientBilledError, UnknownClientError
+from core.exceptions import ClientBilledError, ClientHeldError, UnknownClientError
 from core.storage import ledger
 from core.storage.connections import Database, unavailable
 
@@ -84,6 +84,8 @@ def rename(database: Database, client: str, now: datetime, *, include_bills: boo
     with unavailable(), database.connect() as connection, connection.transaction():
         ledger.exclude_writers(connection)
         found = _traces(connection, client)
+        if connection.execute("SELECT 1 FROM held_clients WHERE client_no = %s", [found.client_no]).fetchone():
+            raise ClientHeldError(f"{client} is under a legal hold; release it first (relay-analytics hold release).")
         if found.bills and not include_bills:
             periods = ", ".join(str(period) for period in sorted({period for period, _ in found.bills}))
             raise ClientBilledError(

@@ -154,7 +154,12 @@ class Settings(BaseSettings):
         2 * 1024**3, ge=1024**2, description="Size of the local spool; beyond it new rows are dropped and counted."
     )
     flush_interval: float = Field(0.2, gt=0, description="Seconds between two batches from the tap to the spool.")
-    raw_retention_days: int = Field(90, ge=1, description="Days that raw events are kept; roll-ups stay.")
+    raw_retention_days: int = Field(
+        90,
+        ge=1,
+        description="Days that raw events and samples are kept; sums stay. An administrator may set others "
+        "(docs/operators.md).",
+    )
 
     tariff: Annotated[InstanceOf[Tariff] | None, NoDecode] = Field(
         None,

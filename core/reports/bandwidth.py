@@ -29,6 +29,7 @@ from core.reports.configured import Configured, tariff_of
 from core.reports.declaration import Parameter, Report, Result
 from core.reports.frame import Day, Frame
 from core.reports.kinds import kept_from, sums_of_kind
+from core.reports.minutes import kept_minutes
 from core.reports.query import Read, Rows, snapshot
 from core.storage.client_sums import client_sums
 from core.storage.database import Database
@@ -96,8 +97,10 @@ def run(
         newest_ahead = read.ahead(*framing.newest_query(now))
         minutes: Rows = []
         ranking: Rows = []
+        of_minutes: list[str] = []
         if client is None:
-            minutes_ahead = read.ahead("peak_minutes", span) if kind is None else list
+            minutes_from, of_minutes = kept_minutes(read, "traffic_minute", asked.period, "peak minutes")
+            minutes_ahead = read.ahead("peak_minutes", span | {"start": minutes_from}) if kind is None else list
             ranking = _ranking(read, asked.period, event_type, kind, top)
             minutes = minutes_ahead()
         series, hours, newest = series_ahead(), hours_ahead(), newest_ahead()
@@ -106,6 +109,7 @@ def run(
         notes = kept_from(read, asked.period, kind)
         compared, before = (total() for total in totals) if compare else ([], [])
     notes += [] if prices is not None else [NO_TARIFF]
+    notes += of_minutes if kind is None else []
     notes += [NO_MINUTES] if client is not None else [NO_MINUTES_OF_KINDS] if kind is not None else []
     zone = asked.period.zone
     return Result(

@@ -12,6 +12,7 @@ from core.reports import frame as framing
 from core.reports import packed, sessions
 from core.reports.declaration import Column, Parameter, Report, Result, Table
 from core.reports.frame import Day, Frame, ratio
+from core.reports.minutes import kept_minutes
 from core.reports.percentiles import ERROR_BOUND
 from core.reports.query import Rows, snapshot
 from core.storage.database import Database
@@ -51,9 +52,9 @@ SUMMARY = Table(
     (
         ACTIVE,
         PEAK,
-        Column("peak_at", "minute of that peak, the first of several"),
+        Column("peak_at", "minute of that peak, the first of several; null where minutes are no longer kept"),
         Column("busiest_events", "client messages of the busiest minute", "events"),
-        Column("busiest_at", "that minute, the first of several"),
+        Column("busiest_at", "that minute, the first of several; null where minutes are no longer kept"),
         *COUNTS,
         *HOST,
         SAMPLED,
@@ -79,8 +80,11 @@ def run(
         ended, lasted = packed.sessions(read, asked, relay)
         newest = read(*framing.newest_query(now))
         highest = read("connections_highest", _places(counted, asked) | {"relay": relay}) if counted else []
+        _, notes = kept_minutes(
+            read, "connection_minute", asked.period, "`peak_at` and `busiest_at`, where they are known,"
+        )
     return Result(
-        framing.meta("connections", asked, database, now, newest, error_bound=ERROR_BOUND),
+        framing.meta("connections", asked, database, now, newest, error_bound=ERROR_BOUND, notes=notes),
         {
             "timeline": _timeline(counted, asked),
             "summary": pd.concat([_summary(counted, highest, asked), sessions.in_all(ended, lasted)], axis=1),

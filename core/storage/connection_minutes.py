@@ -20,6 +20,10 @@ SETTLE = timedelta(seconds=5)
 
 NOTE = "COPY connection_minute_due (bucket) FROM STDIN (FORMAT BINARY)"
 TAKE = "DELETE FROM connection_minute_due WHERE bucket < %s RETURNING bucket"
+KEPT_FROM = """
+SELECT max((value #>> '{}')::timestamptz) FROM settings_store
+WHERE name IN ('samples_from', 'connection_minute_from')"""
+"""From when on samples and minutes are complete: retention has removed those before."""
 RECOUNT = """
 SELECT bucket, relay_id, count(*), sum(active), max(peak), sum(opened), sum(closed), sum(events),
        sum(frames_out), sum(bytes_in), sum(bytes_out), avg(cpu), avg(memory), max(disk)
@@ -65,10 +69,12 @@ def roll_up(connection: psycopg.Connection[Any], now: datetime) -> int:
     """Count the noted minutes that have ended at `now`, and their hours; returns how many. Part of the caller's
     transaction.
 
-    Minutes whose samples retention has dropped stay as they were counted.
+    Minutes whose samples retention has dropped stay as they were counted, or are gone: late samples change none.
     """
     ended = (now - SETTLE).replace(second=0, microsecond=0)
-    due = sorted({bucket for (bucket,) in connection.execute(TAKE, [ended])})
+    noted = {bucket for (bucket,) in connection.execute(TAKE, [ended])}
+    row = connection.execute(KEPT_FROM).fetchone()
+    due = sorted(bucket for bucket in noted if not row or row[0] is None or bucket >= row[0])
     if due:
         connection.execute(COUNT, {"due": due, "first": due[0], "last": due[-1]})
         connection_hours.build(connection, due)

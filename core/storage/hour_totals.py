@@ -35,13 +35,39 @@ RECOUNT = f"""
 """The rows of the hours `hours` timestamptz[], from the merged minutes."""
 
 
+FROM = "traffic_minute_from"
+"""The moment from which on minutes are complete: retention has removed those before."""
+RECOUNT_OLDER = f"""
+    WITH hours AS (
+        SELECT bucket, event_type_id, {_SUMS} FROM traffic_hour_current
+        WHERE bucket = ANY(%(hours)s::timestamptz[]) GROUP BY 1, 2
+    ), minutes AS ({RECOUNT})
+    SELECT bucket, event_type_id, {", ".join(MEASURES[:-1])}, coalesce(busiest_minute, 0)
+    FROM (SELECT * FROM hours
+          UNION ALL SELECT bucket, {ALL_TYPES}, {_SUMS} FROM hours GROUP BY 1) totals
+    LEFT JOIN (SELECT hour AS bucket, event_type_id, busiest_minute FROM minutes) minutes
+    USING (bucket, event_type_id)"""
+"""The same of hours whose minutes are gone: totals from hours, and the busiest of the minutes there are."""
+
+
 def build(connection: psycopg.Connection[Any], hours: Sequence[datetime]) -> None:
     """Count these hours anew; to be called in the transaction that merged minutes of them."""
     if not hours:
         return
-    updates = ", ".join(f"{name} = excluded.{name}" for name in MEASURES)
+    row = connection.execute(
+        "SELECT (value #>> '{}')::timestamptz FROM settings_store WHERE name = %s", [FROM]
+    ).fetchone()
+    older = [hour for hour in hours if row and hour < row[0]]
+    _insert(connection, RECOUNT, [hour for hour in hours if hour not in set(older)], "excluded.busiest_minute")
+    _insert(connection, RECOUNT_OLDER, older, "greatest(traffic_hour_total.busiest_minute, excluded.busiest_minute)")
+
+
+def _insert(connection: psycopg.Connection[Any], recount: str, hours: Sequence[datetime], busiest: str) -> None:
+    if not hours:
+        return
+    updates = ", ".join(f"{name} = excluded.{name}" for name in MEASURES[:-1])
     connection.execute(
-        f"""INSERT INTO traffic_hour_total (bucket, event_type_id, {", ".join(MEASURES)}) {RECOUNT} ORDER BY 1, 2
-            ON CONFLICT (bucket, event_type_id) DO UPDATE SET {updates}""".encode(),
+        f"""INSERT INTO traffic_hour_total (bucket, event_type_id, {", ".join(MEASURES)}) {recount} ORDER BY 1, 2
+            ON CONFLICT (bucket, event_type_id) DO UPDATE SET {updates}, busiest_minute = {busiest}""".encode(),
         {"hours": list(hours)},
     )

@@ -11,10 +11,16 @@ import psycopg
 from numpy.typing import NDArray
 from psycopg import sql
 
-from core.storage import timescale
+from core.storage import ledger, timescale
 from core.storage.connections import Database
 
 TABLES = timescale.TIME_COLUMNS
+HELD = {
+    "traffic_events_raw": "held_events",
+    "deliveries_raw": "held_deliveries",
+    "connections_raw": "held_connections",
+}
+"""Where rows of held clients go when their partition does."""
 ADOPT_ROWS = 1000
 """Rows of one day in DEFAULT from which on the day gets a partition; fewer stay, so stray dates make no partitions."""
 DAY = timedelta(days=1)
@@ -79,10 +85,13 @@ def existing(connection: psycopg.Connection[Any], table: str) -> set[date]:
     return {date.fromisoformat(name) for name in names if name.isdigit()}
 
 
-def drop_before(database: Database, when: datetime, *, patience: str = "5s") -> int:
-    """Remove raw rows of the whole UTC days before `when`; roll-ups stay. Returns how many partitions went.
+def drop_before(
+    database: Database, when: datetime, *, tables: Iterable[str] = TABLES, mark: str = "raw_from", patience: str = "5s"
+) -> int:
+    """Remove rows of the whole UTC days before `when`; roll-ups stay, and rows of held clients are copied first, in the
+    same transaction. Returns how many partitions went.
 
-    `settings_store.raw_from` remembers from where on raw rows are complete; it is set first, so that nobody counts on
+    `settings_store` remembers under `mark` from where on they are complete; it is set first, so that nobody counts on
     rows that are going. Each table is a transaction of its own, tried again when it met a lock or a deadlock (with a
     background job of TimescaleDB). Raises psycopg.errors.LockNotAvailable when one was in use for longer than
     `patience` each time; the others are done then.
@@ -93,11 +102,11 @@ def drop_before(database: Database, when: datetime, *, patience: str = "5s") -> 
     in_use: psycopg.Error | None = None
     with database.connect(autocommit=True) as connection:
         connection.execute(
-            "INSERT INTO settings_store VALUES ('raw_from', to_jsonb(%(at)s::text)) ON CONFLICT (name) DO UPDATE"
+            "INSERT INTO settings_store VALUES (%(mark)s, to_jsonb(%(at)s::text)) ON CONFLICT (name) DO UPDATE"
             " SET value = to_jsonb(greatest((settings_store.value #>> '{}')::timestamptz, %(at)s::timestamptz)::text)",
-            {"at": start.isoformat()},
+            {"at": start.isoformat(), "mark": mark},
         )
-        for table in TABLES:
+        for table in tables:
             for _ in range(ATTEMPTS):
                 try:
                     with connection.transaction():
@@ -115,13 +124,46 @@ def drop_before(database: Database, when: datetime, *, patience: str = "5s") -> 
 
 def _drop(connection: psycopg.Connection[Any], table: str, start: datetime, *, hypertable: bool) -> int:
     if hypertable:
+        _hold(connection, table, [(schema, name) for schema, name, _ in timescale.chunks(connection, table, start)])
         return timescale.drop_before(connection, table, start)
+    _hold(connection, table, [(schema, name) for schema, name, _ in parts(connection, table, start)])
     days = sorted(day for day in existing(connection, table) if day < start.date())
     for day in days:
         connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(f"{table}_{day:%Y%m%d}")))
     default, column = sql.Identifier(f"{table}_default"), sql.Identifier(TABLES[table])
+    if table in HELD:
+        connection.execute(
+            sql.SQL("INSERT INTO {} SELECT * FROM {}"
+                " WHERE {} < %s AND client_no IN (SELECT client_no FROM held_clients)")
+            .format(sql.Identifier(HELD[table]), default, column),
+            [start],
+        )  # fmt: skip
     connection.execute(sql.SQL("DELETE FROM {} WHERE {} < %s").format(default, column), [start])
     return len(days)
+
+
+def parts(connection: psycopg.Connection[Any], table: str, when: datetime) -> list[tuple[str, str, int]]:
+    """The partitions of the days before `when`: schema, name and bytes, with indexes."""
+    days = sorted(day for day in existing(connection, table) if day < when.date())
+    rows = connection.execute(
+        "SELECT n.nspname, c.relname, pg_total_relation_size(c.oid) FROM pg_class c JOIN pg_namespace n"
+        " ON n.oid = c.relnamespace WHERE c.oid = ANY(%s::text[]::regclass[]) ORDER BY c.relname",
+        [[f"{table}_{day:%Y%m%d}" for day in days]],
+    )
+    return [(schema, name, int(size)) for schema, name, size in rows.fetchall()]
+
+
+def _hold(connection: psycopg.Connection[Any], table: str, going: Iterable[tuple[str, str]]) -> None:
+    """Copy the rows of held clients from partitions that are going. Late ones wait until these are gone."""
+    if table not in HELD or connection.execute("SELECT 1 FROM held_clients LIMIT 1").fetchone() is None:
+        return
+    ledger.exclude_writers(connection)
+    for schema, name in going:
+        connection.execute(
+            sql.SQL("INSERT INTO {} SELECT * FROM {} WHERE client_no IN (SELECT client_no FROM held_clients)").format(
+                sql.Identifier(HELD[table]), sql.Identifier(schema, name)
+            )
+        )
 
 
 def days_with(timestamps: NDArray[np.int64], rows: int) -> set[date]:

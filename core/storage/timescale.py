@@ -66,6 +66,17 @@ def drop_before(connection: psycopg.Connection[Any], table: str, when: datetime)
     return len(connection.execute("SELECT drop_chunks(%s::regclass, older_than => %s)", [table, when]).fetchall())
 
 
+def chunks(connection: psycopg.Connection[Any], table: str, when: datetime) -> list[tuple[str, str, int]]:
+    """The chunks that end at or before `when`: schema, name and bytes, with indexes and what is compressed."""
+    rows = connection.execute(
+        "SELECT chunk_schema, chunk_name, total_bytes FROM chunks_detailed_size(%(table)s::regclass)"
+        " JOIN timescaledb_information.chunks USING (chunk_schema, chunk_name)"
+        " WHERE range_end <= %(when)s ORDER BY range_end",
+        {"table": table, "when": when},
+    )
+    return [(schema, name, int(size or 0)) for schema, name, size in rows.fetchall()]
+
+
 def _compress(connection: psycopg.Connection[Any], table: str, column: str) -> None:
     settings = "timescaledb.compress, timescaledb.compress_orderby = {}"
     try:

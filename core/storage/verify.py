@@ -175,7 +175,7 @@ def _compare_hour_totals(
 ) -> list[Difference]:
     """Totals and busiest minutes of hours against the merged minutes (which are compared with raw rows themselves)."""
     within = "bucket >= %(start)s AND bucket < %(end)s"
-    span = {"start": _day(start), "end": end, "limit": limit}
+    span = {"start": _kept_from(connection, _day(start), "traffic_minute_from"), "end": end, "limit": limit}
     row = connection.execute(
         f"""SELECT array(SELECT DISTINCT {HOUR.sql("bucket")} FROM traffic_minute WHERE {within}
                          UNION SELECT bucket FROM traffic_hour_total WHERE {within})""".encode(),
@@ -291,8 +291,7 @@ def _compare_connection_minutes(
     connection: psycopg.Connection[Any], start: datetime, end: datetime, limit: int
 ) -> list[Difference]:
     """Counts of each minute against its samples, but for minutes noted to be counted anew and means of the host."""
-    raw_from = recall(connection, "raw_from")
-    lower = start if raw_from is None else max(start, raw_from)
+    lower = _kept_from(connection, start, "raw_from", "samples_from", "connection_minute_from")
     within = {"lower": lower, "end": end}
     due = sorted(
         bucket
@@ -336,7 +335,7 @@ def _compare_connection_hours(
 ) -> list[Difference]:
     """Hours against the counted minutes (which are compared with samples themselves)."""
     within = "bucket >= %(start)s AND bucket < %(end)s"
-    span = {"start": _day(start), "end": end, "limit": limit}
+    span = {"start": _kept_from(connection, _day(start), "connection_minute_from"), "end": end, "limit": limit}
     row = connection.execute(
         f"""SELECT array(SELECT DISTINCT {HOUR.sql("bucket")} FROM connection_minute WHERE {within}
                          UNION SELECT bucket FROM connection_hour WHERE {within})""".encode(),
@@ -369,6 +368,12 @@ def _compare_connection_hours(
         )
         for row in rows.fetchall()
     ]
+
+
+def _kept_from(connection: psycopg.Connection[Any], start: datetime, *marks: str) -> datetime:
+    """The latest of a start and of the moments from which on retention has kept what the marks are about."""
+    known = [recall(connection, mark) for mark in marks]
+    return max([start, *(moment for moment in known if moment is not None)])
 
 
 def _day(moment: datetime) -> datetime:

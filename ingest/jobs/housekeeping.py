@@ -5,17 +5,17 @@ from __future__ import annotations
 from datetime import timedelta
 
 from core.accounts import sessions, throttle, tickets
+from core.retention import applying
 from core.sql import load
-from core.storage import partitions
 from ingest.jobs.task import Work
 
 KEEP_JOBS = timedelta(days=30)
 """How long a job that was given up can be looked at."""
 
 
-def drop_raw(work: Work) -> str:
-    gone = partitions.drop_before(work.database, work.now - timedelta(days=work.settings.raw_retention_days))
-    return f"{gone} partitions dropped"
+def retention(work: Work) -> str:
+    gone = applying.apply(work.database, work.settings, work.now, work.stopping)
+    return ", ".join(f"{count} of {name}" for name, count in gone.items() if count) or "nothing to remove"
 
 
 def sign_ins(work: Work) -> str:

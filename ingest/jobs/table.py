@@ -13,7 +13,7 @@ from ingest.jobs import alerting, housekeeping, reports, restarts
 from ingest.jobs.task import Task
 
 PERIODIC = (
-    Task("raw-retention", "Drop raw rows older than RAW_RETENTION_DAYS", housekeeping.drop_raw, "7 * * * *"),
+    Task("retention", "Remove what is older than its policy keeps", housekeeping.retention, "7 * * * *"),
     Task("restarts", "Annotate restarts of relays and taps", restarts.annotate, "* * * * *"),
     Task("sign-ins", "Remove ended sessions, tickets and failed sign-ins", housekeeping.sign_ins, "52 * * * *"),
     Task("schedules", "Enter the scheduled reports that are due", reports.enter, "* * * * *"),

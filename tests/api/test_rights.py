@@ -36,6 +36,9 @@ PATHS = NOBODY.openapi()["paths"]
 
 STAFF = {"admin", "analyst", "business"}
 MAY_CHANGE = {
+    "PUT /retention/{name}": {"admin"},
+    "POST /holds": {"admin"},
+    "DELETE /holds/{client_id:path}": {"admin"},
     "POST /annotations": {"admin", "analyst"},
     "DELETE /annotations/{annotation_id}": {"admin", "analyst"},
     "POST /channels": {"admin"},
@@ -55,7 +58,7 @@ OPEN_TO_CLIENTS = {
     "/export/csv", "/export/json", "/export/ndjson", "/export/parquet", "/exports/{export_id}",
 }  # fmt: skip
 """What a client of the relay may call, for its own client alone."""
-ADMINISTRATION = {"/audit"}
+ADMINISTRATION = {"/audit", "/retention", "/holds"}
 
 
 def guard_of(route: APIRoute) -> Guard | None:
