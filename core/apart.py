@@ -14,12 +14,13 @@ from core.exceptions import ApartError
 from core.settings import ROOT
 
 
-def apart(function: Callable[..., Any], *arguments: Any, seconds: float) -> Any:
-    """What a function of a module returns for these values, which can be pickled; raises what it raises.
+def apart(function: str, *arguments: Any, seconds: float) -> Any:
+    """What `module:function` returns for these values, which can be pickled; raises what it raises. By its name: so
+    whoever asks loads nothing of what it needs.
 
     Raises ApartError when it takes longer, or its process ends.
     """
-    asked = pickle.dumps((function.__module__, function.__qualname__, arguments))
+    asked = pickle.dumps((function, arguments))
     try:
         done = subprocess.run(
             [sys.executable, "-m", "core.apart"], input=asked, capture_output=True, timeout=seconds, check=False,
@@ -36,13 +37,18 @@ def apart(function: Callable[..., Any], *arguments: Any, seconds: float) -> Any:
     return value
 
 
+def named(function: str) -> Callable[..., Any]:
+    """The function behind `module:function`."""
+    module, _, name = function.partition(":")
+    return cast("Callable[..., Any]", getattr(import_module(module), name))
+
+
 def _main() -> None:
-    module, name, arguments = pickle.load(sys.stdin.buffer)  # noqa: S301 (from our own process)
+    function, arguments = pickle.load(sys.stdin.buffer)  # noqa: S301 (from our own process)
     answer = sys.stdout.buffer
     sys.stdout = sys.stderr  # what libraries print is not part of the answer
-    function = cast("Callable[..., Any]", getattr(import_module(module), name))
     try:
-        value, failed = function(*arguments), False
+        value, failed = named(function)(*arguments), False
     except Exception as error:  # noqa: BLE001 (the edge of the process: it is raised again where it was asked for)
         value, failed = error, True
     answer.write(pickle.dumps((failed, value)))

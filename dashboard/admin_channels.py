@@ -48,6 +48,7 @@ def show(user: User) -> None:
             height="content",
             key="ad-channels",
             alt="Channels",
+            column_config={"added": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm")},
             placeholder="No channel yet: add the first one below.",
         )
     left, right = st.columns(2, gap="small")

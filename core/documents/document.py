@@ -133,6 +133,9 @@ def _facts(result: Result, tables: Mapping[str, Table], words: Words) -> tuple[F
     facts = [
         _fact(columns[name], value, changes.get(name), words) for name, value in zip(chosen.facts, found, strict=True)
     ]
+    if {"events", "errors"} == set(chosen.facts):
+        events, errors = (float(frame.iloc[0][name]) for name in chosen.facts)
+        facts.append(Fact("Error rate", formats.percent(100 * errors / events if events else None)))
     return tuple(fact for fact in facts if fact.value != formats.MISSING)
 
 

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import psycopg
 
 from core.audit import Actor, recorded
+from core.delivery.message import Message
 from core.exceptions import BadParameterError, UnknownRunError
 from core.jobs import defer
 from core.permissions import Viewer
@@ -57,6 +58,15 @@ class Run:
         """The idempotency key of what is delivered: another one only when someone asked for it again."""
         again = f"-{self.resends}" if self.resends else ""
         return f"schedule-{self.schedule_id}-{self.first_day:%Y%m%d}-{self.last_day:%Y%m%d}{again}"
+
+
+@dataclass(frozen=True)
+class Made:
+    """What an entry came to. `message`: None when nothing is to be sent; `complete`: whether all of its days are
+    counted."""
+
+    message: Message | None
+    complete: bool
 
 
 def claim(

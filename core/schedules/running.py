@@ -6,21 +6,27 @@ under the same key, by which a recipient knows it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
+from time import monotonic
 
 from core.apart import apart
 from core.delivery import registry
 from core.delivery.channels import deliver
 from core.delivery.message import Message
-from core.documents.document import is_empty
-from core.exceptions import DatabaseUnavailableError, DeliveryFailed, RelayAnalyticsError, ReportFailedError
+from core.exceptions import (
+    ApartError,
+    DatabaseUnavailableError,
+    DeliveryFailed,
+    RelayAnalyticsError,
+    ReportFailedError,
+    StatementTimeoutError,
+)
 from core.jobs.runs import alone
-from core.reports import REPORTS
 from core.schedules import ledger, store
-from core.schedules.composing import compose
-from core.schedules.ledger import Run
-from core.schedules.schedule import Plan, Schedule, read
+from core.schedules.ledger import Made, Run
+from core.schedules.schedule import Plan, Schedule
 from core.schedules.timing import days_covered
 from core.settings import Settings
 from core.storage.database import Database
@@ -30,17 +36,9 @@ MOST_ATTEMPTS = 8
 PATIENCE = timedelta(minutes=30)
 """How long after it was due a report waits for the last messages of its days to be counted."""
 PAUSE = timedelta(minutes=1)
-LATE = timedelta(hours=1)
-"""From then on a report says that it comes later than it was due."""
+NOT_COMPLETE = "Waits until all messages of its days are counted."
+MAKE = "core.schedules.making:make"
 MAKING_SECONDS = 180.0
-
-
-@dataclass(frozen=True)
-class Made:
-    """`message`: None when nothing is to be sent; `complete`: whether all of its days are counted."""
-
-    message: Message | None
-    complete: bool = True
 
 
 def run(database: Database, settings: Settings, run_id: int, now: datetime) -> str:
@@ -48,49 +46,48 @@ def run(database: Database, settings: Settings, run_id: int, now: datetime) -> s
 
     Raises DeliveryFailed when another attempt makes sense, ReportFailedError when it is given up.
     """
+    began = monotonic()
+
+    def clock() -> datetime:
+        return now + timedelta(seconds=monotonic() - began)
+
     with alone(database, f"{ledger.TASK}-{run_id}") as mine:
         entry = ledger.begin(database, run_id, now) if mine else None
         if entry is None:
             return "Nothing to do: it is finished, or under way elsewhere."
         schedule = store.get(database, entry.schedule_id)
         try:
-            return _attempt(database, settings, schedule, entry, now)
+            return _attempt(database, settings, schedule, entry, clock)
         except DatabaseUnavailableError:
             raise
         except DeliveryFailed as error:
-            raise _failed(database, entry, error, now) from error
+            raise _failed(database, entry, error, clock()) from error
+        except (StatementTimeoutError, ApartError) as error:
+            raise _failed(database, entry, DeliveryFailed(str(error), retryable=True), clock()) from error
         except RelayAnalyticsError as error:
-            ledger.finish(database, run_id, "failed", now, error=str(error))
+            ledger.finish(database, run_id, "failed", clock(), error=str(error))
             raise ReportFailedError(f"{schedule.plan.name}, {entry.days}: {error}") from error
 
 
-def _attempt(database: Database, settings: Settings, schedule: Schedule, entry: Run, now: datetime) -> str:
+def _attempt(
+    database: Database, settings: Settings, schedule: Schedule, entry: Run, clock: Callable[[], datetime]
+) -> str:
     store.owner_of(database, schedule)
-    made: Made = apart(make, database.dsn, database.demo, settings.relay, schedule, entry, now, seconds=MAKING_SECONDS)
-    if not made.complete and now < entry.due_at + PATIENCE and not entry.resends:
+    made: Made = apart(
+        MAKE, database.dsn, database.demo, settings.relay, schedule, entry, clock(), seconds=MAKING_SECONDS
+    )
+    if not made.complete and clock() < entry.due_at + PATIENCE and not entry.resends:
         with database.borrow() as connection:
-            ledger.wait_until(
-                connection, entry.run_id, "Waits until all messages of its days are counted.", now + PAUSE
-            )
-        return "Waits until all messages of its days are counted."
+            ledger.wait_until(connection, entry.run_id, NOT_COMPLETE, clock() + PAUSE)
+        return NOT_COMPLETE
     if made.message is None:
-        ledger.finish(database, entry.run_id, "skipped-empty", now, detail="Nothing happened in these days.")
+        ledger.finish(database, entry.run_id, "skipped-empty", clock(), detail="Nothing happened in these days.")
         return "Nothing happened in these days; not sent."
     channel = registry.named(database, schedule.plan.channel)
     receipt = deliver(channel, made.message, key=entry.key, settings=settings, reached=entry.reached)
-    ledger.finish(database, entry.run_id, "delivered", now, detail=f"{receipt.detail}.", reached=list(receipt.reached))
+    said = {"detail": f"{receipt.detail}.", "reached": list(receipt.reached)}
+    ledger.finish(database, entry.run_id, "delivered", clock(), **said)
     return f"{schedule.plan.name}, {entry.days}: {receipt.detail}"
-
-
-def make(dsn: str, demo: bool, relay: str, schedule: Schedule, entry: Run, now: datetime) -> Made:
-    """The message of an entry. Runs in a process of its own."""
-    with Database(dsn, demo=demo, pool_size=2) as database:
-        result = read(schedule.plan, entry.days, database, now)
-    covered = result.meta.complete_up_to
-    complete = covered is None or covered >= result.meta.end
-    if schedule.plan.skip_empty and not entry.resends and is_empty(result, REPORTS[schedule.plan.report]):
-        return Made(None, complete)
-    return Made(compose(schedule, entry.days, result, relay, entry.due_at, _late(schedule, entry, now)), complete)
 
 
 def preview(database: Database, settings: Settings, plan: Plan, now: datetime) -> Message:
@@ -98,16 +95,9 @@ def preview(database: Database, settings: Settings, plan: Plan, now: datetime) -
     schedule = Schedule(0, replace(plan, skip_empty=False), True, None, "", now, now)
     days = days_covered(plan.covers, now, schedule.zone)
     entry = Run(0, 0, days.first, days.last, now, "waiting", 0, 0, None, None, (), None, None)
-    made: Made = apart(make, database.dsn, database.demo, settings.relay, schedule, entry, now, seconds=MAKING_SECONDS)
+    made: Made = apart(MAKE, database.dsn, database.demo, settings.relay, schedule, entry, now, seconds=MAKING_SECONDS)
     assert made.message is not None  # noqa: S101 (without skip_empty there is one)
     return made.message
-
-
-def _late(schedule: Schedule, entry: Run, now: datetime) -> str | None:
-    if now - entry.due_at < LATE or entry.resends:
-        return None
-    due = entry.due_at.astimezone(schedule.zone)
-    return f"This report was due on {due:%-d %b %Y at %H:%M}; it could not be sent before."
 
 
 def _failed(database: Database, entry: Run, error: DeliveryFailed, now: datetime) -> RelayAnalyticsError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from procrastinate import RetryStrategy
 
-from core.exceptions import DatabaseUnavailableError, DeliveryFailed
+from core.exceptions import DatabaseUnavailableError, DeliveryFailed, RelayAnalyticsError
 from core.schedules import due, ledger, running
 from ingest.jobs.task import Work
 
@@ -23,5 +23,11 @@ def enter(work: Work) -> str:
 
 
 def send(work: Work, run_id: int) -> str:
-    """Make and deliver one entry of the ledger."""
-    return running.run(work.database, work.settings, run_id, work.now)
+    """Make and deliver one entry of the ledger; what nobody foresaw is entered there too."""
+    try:
+        return running.run(work.database, work.settings, run_id, work.now)
+    except RelayAnalyticsError:
+        raise
+    except Exception as error:
+        ledger.finish(work.database, run_id, "failed", work.now, error=f"It could not be made: {error!r}")
+        raise

@@ -21,7 +21,7 @@ from core.settings import Settings
 
 
 class Mailbox:
-    """What an SMTP server took. `refuse` maps recipients to the answer they get instead."""
+    """What an SMTP server took. `refuse` maps recipients to the answer they get instead, once."""
 
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []
@@ -33,7 +33,7 @@ class Mailbox:
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         if address in self.refuse:
-            return self.refuse[address]
+            return self.refuse.pop(address)
         envelope.rcpt_tos.append(address)
         return "250 OK"
 

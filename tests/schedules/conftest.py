@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +34,15 @@ def configured(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def schedule(database: Database) -> Make:
+    """`stored` on the test's database."""
+    return partial(stored, database)
+
+
+def stored(
+    database: Database, now: datetime = MADE_AT, kind: Any = "directory", address: str = "reports", **differs: Any
+) -> Schedule:
     """Stores `DAILY` with what differs; its channel is a directory unless another one is given."""
-
-    def make(now: datetime = MADE_AT, kind: Any = "directory", address: str = "reports", **differs: Any) -> Schedule:
-        plan = replace(DAILY, **differs)
-        if plan.channel not in {one.name for one in registry.listing(database)}:
-            registry.add(database, ADMIN, plan.channel, kind, address, now)
-        return store.add(database, ADMIN, store.OPERATOR, plan, now)
-
-    return make
+    plan = replace(DAILY, **differs)
+    if plan.channel not in {one.name for one in registry.listing(database)}:
+        registry.add(database, ADMIN, plan.channel, kind, address, now)
+    return store.add(database, ADMIN, store.OPERATOR, plan, now)

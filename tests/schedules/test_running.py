@@ -19,6 +19,7 @@ import openpyxl
 import pytest
 
 from core.accounts import users
+from core.apart import named
 from core.audit import Actor
 from core.exceptions import BadParameterError, DeliveryFailed, NotAllowedError, ReportFailedError
 from core.schedules import ledger, running, store
@@ -39,7 +40,7 @@ HOUR = timedelta(hours=1)
 def here(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Messages are made in this process, which spares seconds; where a test says so, apart as always."""
     if "apart" not in request.keywords:
-        monkeypatch.setattr(running, "apart", lambda function, *arguments, seconds: function(*arguments))
+        monkeypatch.setattr(running, "apart", lambda function, *arguments, seconds: named(function)(*arguments))
 
 
 @pytest.fixture
