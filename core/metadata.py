@@ -11,24 +11,37 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from core import filter_shapes
+
 
 @dataclass(frozen=True)
 class Fact:
-    """`kind` is the type of its values; `longest` bounds a text, in characters."""
+    """`kind` is the type of its values; `longest` bounds a text, in characters; `pattern` is all it may be."""
 
     name: str
     kind: type
     meaning: str
     longest: int = 0
+    pattern: re.Pattern[str] | None = None
 
     def admits(self, value: object) -> bool:
-        return type(value) is self.kind and (not isinstance(value, str) or len(value) <= self.longest)
+        if type(value) is not self.kind:
+            return False
+        if not isinstance(value, str):
+            return True
+        return len(value) <= self.longest and (self.pattern is None or self.pattern.fullmatch(value) is not None)
 
 
 ALLOWED = (
     Fact("reason", str, "text of a refusal as the relay worded it, cut, addresses in it masked", 200),
     Fact("filters", int, "number of filters of a REQ or COUNT"),
-    Fact("shape", str, "hash of the shape of those filters, never of their values", 12),
+    Fact(
+        "shape",
+        str,
+        "shape of those filters, their keys and the lengths of their lists, never their values",
+        filter_shapes.LONGEST,
+        filter_shapes.PATTERN,
+    ),
     Fact("sub", str, "class of the subscription id, such as uuid", 64),
     Fact("inferred", bool, "whether the pairing of message and answer is an inference"),
     Fact("type", str, "verb of a message that is none of Nostr's, as another service named it", 64),

@@ -5,19 +5,32 @@ from __future__ import annotations
 import hashlib
 import re
 from bisect import bisect_left
+from collections import Counter
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
 
+from core import filter_shapes as told
+
 _decode_list = msgspec.json.Decoder(list[Any]).decode
 
 
 class Filters(NamedTuple):
-    """How many filters a REQ or COUNT carries, and the hash of their shape."""
+    """How many filters a REQ or COUNT carries, and their shape (`core.filter_shapes`)."""
 
     number: int
     shape: str
+
+
+Shape = tuple[tuple[int, int], ...]
+"""Of one filter: the places of its keys in `told.KEYS`, each with a bucket."""
+
+_PLACES = {key: place for place, key in enumerate(told.KEYS)}
+_OTHER, _LIMIT, _LISTS = _PLACES["other"], _PLACES[told.LIMIT], len(told.LISTS)
+_NO_OBJECT: Shape = ((-1, told.UNKNOWN),)
+_MOST_REMEMBERED = 20
+"""Filters of a message; the shape of more is written anew each time, so that what is remembered stays small."""
 
 
 def read_filters(payload: bytes) -> Filters | None:
@@ -26,36 +39,57 @@ def read_filters(payload: bytes) -> Filters | None:
         filters = _decode_list(payload)[2:]
     except (ValueError, RecursionError):
         return None
-    return Filters(len(filters), _hash_shape(tuple(sorted(_shape(each) for each in filters))))
-
-
-_BUCKETS = (0, 1, 5, 10, 50, 100, 500, 1000, 5000)
+    shapes = tuple(sorted([_shape(each) for each in filters]))
+    write = _shape_text if len(shapes) <= _MOST_REMEMBERED else _shape_text.__wrapped__
+    return Filters(len(shapes), write(shapes))
 
 
 def _bucket(number: int) -> int:
-    """The smallest bound that is not below `number`; -1 beyond all of them."""
-    place = bisect_left(_BUCKETS, number)
-    return _BUCKETS[place] if place < len(_BUCKETS) else -1
+    """The smallest bound that is not below `number`; `told.BEYOND` beyond all of them."""
+    place = bisect_left(told.BUCKETS, number)
+    return told.BUCKETS[place] if place < len(told.BUCKETS) else told.BEYOND
 
 
-def _shape(nostr_filter: Any) -> tuple[tuple[str, int], ...]:
-    """Keys with list lengths and `limit` in buckets: what a filter costs, not what it asks for."""
+def _shape(nostr_filter: Any) -> Shape:
+    """Keys with list lengths and `limit` in buckets: what a filter costs, not what it asks for. No key that is not one
+    of `told.KEYS` gets any further."""
     if not isinstance(nostr_filter, dict):
-        return ()
-    return tuple(sorted((key, _weight(key, value)) for key, value in nostr_filter.items()))
+        return _NO_OBJECT
+    return tuple(sorted([_part(_PLACES.get(key, _OTHER), value) for key, value in nostr_filter.items()]))
 
 
-def _weight(key: str, value: Any) -> int:
-    if isinstance(value, list):
-        return _bucket(len(value))
-    if key == "limit" and isinstance(value, int):
-        return _bucket(value)
-    return -2
+def _part(place: int, value: Any) -> tuple[int, int]:
+    if place < _LISTS and isinstance(value, list):
+        return place, _bucket(len(value))
+    if place == _LIMIT and type(value) is int:
+        return place, _bucket(value)
+    return place, told.UNKNOWN
 
 
 @lru_cache(maxsize=4096)
-def _hash_shape(shape: tuple[Any, ...]) -> str:
-    return hashlib.blake2b(repr(shape).encode("utf-8", "replace"), digest_size=6).hexdigest()
+def _shape_text(shapes: tuple[Shape, ...]) -> str:
+    counts = Counter(map(_filter_text, shapes))
+    text = " | ".join(each if n == 1 else f"{each} (×{told.size(_bucket(n))})" for each, n in sorted(counts.items()))
+    text = text or told.NO_FILTER
+    if len(text) <= told.LONGEST:
+        return text
+    end = f"{told.CUT}{hashlib.blake2b(text.encode(), digest_size=told.HASH_BYTES).hexdigest()}"
+    return text[: text.rfind(" ", 0, told.LONGEST - len(end)) + 1] + end
+
+
+def _filter_text(shape: Shape) -> str:
+    if shape == _NO_OBJECT:
+        return told.NO_OBJECT
+    return " ".join(dict.fromkeys(_part_text(*part) for part in shape)) or told.EVERYTHING
+
+
+def _part_text(place: int, bucket: int) -> str:
+    key = told.KEYS[place]
+    if place < _LISTS:
+        return f"{key}×{told.size(bucket)}"
+    if place == _LIMIT:
+        return f"{key}{'=' if bucket in (0, 1) else ''}{told.size(bucket)}"
+    return key
 
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
