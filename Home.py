@@ -22,7 +22,6 @@ if away:
 if user is None:
     login.form()
     st.stop()
-auth.watch(user)
 theme.demo_notice()
 auth.account_menu(user)
 auth.mark_routed()

@@ -1,5 +1,6 @@
 """All benchmarks, one after the other: the tap, the collector, ingest, imports, every report over one history of a
-relay and over ten times the events of the same clients and hours, the export, and the API."""
+relay and over ten times the events of the same clients and hours, the export, the API, the pages, and viewers of the
+realtime page."""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ def main() -> None:
         dense = ["--events", str(given.events // 2), *history[2:]]
         parts: tuple[tuple[str, list[str]], ...] = (
             ("tap", []), ("collector", []), ("ingest", []), ("imports", []), ("reports", history), ("density", dense),
-            ("export", history), ("api", history),
+            ("export", history), ("api", history), ("pages", history), ("viewers", []),
         )  # fmt: skip
         for name, arguments in parts:
             print(f"== {name}", flush=True)

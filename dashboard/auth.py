@@ -53,8 +53,11 @@ def mark_routed() -> None:
     st.session_state[_ROUTED] = True
 
 
-def require(*roles: str) -> User:
-    """The first statement of every page: the signed-in user, who holds one of `roles`. Else the script stops here."""
+def require(*roles: str, watched: bool = True) -> User:
+    """The first statement of every page: the signed-in user, who holds one of `roles`. Else the script stops here.
+
+    `watched`: whether the page ends soon after the session has; a page that refreshes itself checks that by itself.
+    """
     if not st.session_state.pop(_ROUTED, False):
         # Started by Streamlit's discovery of pages/, past Home.py. Registering the pages turns discovery off for good.
         st.navigation(nav.pages(None), position="hidden")
@@ -65,6 +68,8 @@ def require(*roles: str) -> User:
     if user.role not in roles:
         st.error("Your role does not include this page.", icon=":material/lock:", title="No access")
         st.stop()
+    if watched:
+        watch(user)
     return user
 
 

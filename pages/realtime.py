@@ -10,7 +10,7 @@ from dashboard.components import LiveState, empty_state, live_badge, page_header
 from dashboard.live import View
 from dashboard.places import now
 
-user = auth.require("admin", "analyst", "business")
+user = auth.require("admin", "analyst", "business", watched=False)
 
 REFRESH = 2.0
 LAGGING = 5.0
@@ -104,5 +104,7 @@ def board() -> None:
         quiet_line(counts)
 
 
+if paused:
+    auth.watch(user)
 with st.container(key="live-board"):
     board()
