@@ -20,10 +20,11 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, StorageState, expect, sync_playwright
 
 from core.accounts import sessions, users
+from core.records import Event
 from core.settings import ROOT
 from core.storage.database import Database
 from dashboard.places import BASE
-from tests.support import servers
+from tests.support import servers, traffic
 
 PASSWORD = "correct horse battery"
 SHOTS = ROOT / "test-results"
@@ -101,6 +102,21 @@ def served(server_dsn: str) -> Iterator[Served]:
         users.add(database, "eve", PASSWORD, datetime.now(UTC), role="admin", name="Eve")
         with serve(database) as running:
             yield running
+
+
+@pytest.fixture(scope="package")
+def weeks(served: Served) -> Served:
+    """Three weeks of traffic."""
+    now = datetime.now(UTC)
+    events: list[Event] = []
+    for days in range(21):
+        then = now - timedelta(days=days, hours=3)
+        events += traffic.messages(then, 40 + days, "REQ")
+        events += traffic.messages(then, 25, "EVENT", "key:acme")
+        events += traffic.messages(then, 9, "CLOSE", "key:other")
+        events += [traffic.refusal(then, "rate-limited: slow down", "key:acme")] * 3
+    traffic.write(served.database, events, traffic.samples(now))
+    return served
 
 
 @pytest.fixture(scope="package")

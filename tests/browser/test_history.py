@@ -15,11 +15,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from core.records import Event
 from core.reports import traffic as traffic_report
 from dashboard.nav import ENTRIES
 from tests.browser.conftest import Served, opened, shot, sign_in, state
-from tests.support import traffic
 
 PAGES = [Path(entry.file).stem for entry in ENTRIES if not entry.default]
 FRAMEWORK = [["[data-testid=stSidebarNav]"], ["[data-testid=stSidebarNavItems]"], ["svg.marks"]]
@@ -30,21 +28,6 @@ LOOKS: list[tuple[Literal["light", "dark"], int]] = (
 )
 """`make shots` looks at all four; each test run at two that differ in both."""
 QUERY = {"client": "?client=key:acme"}
-
-
-@pytest.fixture(scope="package")
-def weeks(served: Served) -> Served:
-    """Three weeks of traffic."""
-    now = datetime.now(UTC)
-    events: list[Event] = []
-    for days in range(21):
-        then = now - timedelta(days=days, hours=3)
-        events += traffic.messages(then, 40 + days, "REQ")
-        events += traffic.messages(then, 25, "EVENT", "key:acme")
-        events += traffic.messages(then, 9, "CLOSE", "key:other")
-        events += [traffic.refusal(then, "rate-limited: slow down", "key:acme")] * 3
-    traffic.write(served.database, events, traffic.samples(now))
-    return served
 
 
 def number(page: Page, label: str) -> str:
