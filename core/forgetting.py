@@ -2,9 +2,9 @@
 
 The client's number keeps its rows and roll-ups under a new random name, so that sums, percentiles and counts of unique
 clients do not change, for several forgotten clients either. What leads back to it is cleared: its name, its event ids,
-metadata, connections and application on raw rows, samples in the quarantine, incidents and rules for alerts that name
-it, users tied to it, and on request its name on closed bills. A row of the same client that arrives afterwards makes a
-new client.
+metadata, connections and application on raw rows, samples in the quarantine, incidents, rules for alerts and schedules
+that name it, users tied to it, and on request its name on closed bills. A row of the same client that arrives
+afterwards makes a new client.
 """
 
 from __future__ import annotations
@@ -106,6 +106,7 @@ def rename(database: Database, client: str, now: datetime, *, include_bills: boo
         connection.execute(ERASE_SAMPLES, _named(client))
         _erase_from_audit(connection, client, found.users, tombstone)
         _erase_from_alerts(connection, client, tombstone)
+        _erase_from_schedules(connection, client, tombstone)
         return found
 
 
@@ -195,6 +196,24 @@ def _erase_from_alerts(connection: psycopg.Connection[Any], client: str, tombsto
         replaced = _replaced(definition, name, tombstone)
         if replaced != definition:
             connection.execute("UPDATE alert_rules SET definition = %s WHERE name = %s", [Jsonb(replaced), rule])
+
+
+def _erase_from_schedules(connection: psycopg.Connection[Any], client: str, tombstone: str) -> None:
+    """Reports about the client are sent no more; what was sent stays in the ledger, under the new name."""
+    name = re.compile(rf"(?<!\w){re.escape(client)}(?!\w)")
+    schedules = connection.execute("SELECT schedule_id, name, filters FROM schedules").fetchall()
+    for number, title, filters in schedules:
+        replaced = _replaced(filters, name, tombstone)
+        connection.execute(
+            "UPDATE schedules SET name = %s, filters = %s, active = active AND %s WHERE schedule_id = %s",
+            [name.sub(tombstone, title), Jsonb(replaced), replaced == filters, number],
+        )
+    for number, error, detail in connection.execute(
+        "SELECT run_id, error, detail FROM schedule_runs WHERE position(%(client)s IN concat(error, detail)) > 0",
+        {"client": client},
+    ).fetchall():
+        texts = [None if text is None else name.sub(tombstone, text) for text in (error, detail)]
+        connection.execute("UPDATE schedule_runs SET error = %s, detail = %s WHERE run_id = %s", [*texts, number])
 
 
 def _replaced(value: Any, names: re.Pattern[str], by: str) -> Any:

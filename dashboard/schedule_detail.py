@@ -16,7 +16,7 @@ from core.schedules.timing import days_covered, in_words
 from dashboard import schedule_form, schedule_preview
 from dashboard import schedule_words as words
 from dashboard.auth import acting
-from dashboard.components import Fact, card, strip
+from dashboard.components import Fact, card, notice, strip
 from dashboard.places import database, now
 
 _SAID = "_said_of_schedule"
@@ -30,9 +30,13 @@ def show(user: User, schedule: Schedule) -> None:
     said = st.session_state.pop(_SAID, None)
     if said:
         (st.success if said[0] else st.error)(said[1], icon=":material/check:" if said[0] else ":material/error:")
+    runs = ledger.listing(database(), schedule.schedule_id, SHOWN)
+    if runs and runs[0].state in ("failed", "waiting") and runs[0].error:
+        failed = runs[0].state == "failed"
+        what = f"The report of {words.days(runs[0].days)} {'failed' if failed else 'waits'}."
+        notice(what, runs[0].error, grave=failed)
     _facts(schedule)
     _actions(user, schedule, own)
-    runs = ledger.listing(database(), schedule.schedule_id, SHOWN)
     with card("Ledger", "one entry for each period, whatever became of it; the newest first", key="ledger", fill=False):
         if not runs:
             st.caption("Nothing was due yet.")

@@ -68,11 +68,12 @@ class Document:
     @property
     def heading(self) -> str:
         """What a mail is called."""
-        return f"{'Demo: ' if self.demo else ''}{self.title}, {self.days} · {self.relay}"
+        whose = f" · {self.relay}" if self.relay else ""
+        return f"{'Demo: ' if self.demo else ''}{self.title}, {self.days}{whose}"
 
 
 def document_of(report: Report, result: Result, filters: Mapping[str, Any], relay: str, late: str | None) -> Document:
-    """What a document says of a result that was asked for with `filters`; `relay`: whose numbers these are."""
+    """What a document says of a result asked for with `filters`. `relay`: whose numbers these are, or nothing."""
     meta, words = result.meta, Words(result.meta, result.meta.granularity, _currency(result))
     chosen = SELECTIONS[report.name]
     tables = {table.name: table for table in report.tables}
@@ -215,4 +216,5 @@ def _complete(meta: Meta) -> str:
 
 
 def _before(start: datetime, end: datetime) -> str:
-    return f"{start.strftime('%-d %b %Y')} to {(end - pd.Timedelta(microseconds=1)).strftime('%-d %b %Y')}"
+    first, last = f"{start:%-d %b %Y}", f"{end - pd.Timedelta(microseconds=1):%-d %b %Y}"
+    return first if first == last else f"{first} to {last}"

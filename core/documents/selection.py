@@ -24,6 +24,7 @@ class Selection:
 CHARTS = {
     "traffic": "Messages by type", "users": "New, returning and lost clients", "retention": "Clients who come back",
     "bandwidth": "Traffic in and out", "response_times": "Response times", "errors": "Errors by code",
+    "outcomes": "What became of its messages",
     "connections": "Open connections", "session_lengths": "How long connections last", "clients": "Busiest clients",
     "billing": "Largest bills", "active_hours": "When it is active",
 }  # fmt: skip

@@ -70,7 +70,7 @@ def _files(
 
 def _text(document: Document, told: str) -> str:
     """The headline numbers and what they cover, for readers without HTML."""
-    lines = [f"{document.title}, {document.days}", document.relay, ""]
+    lines = [f"{document.title}, {document.days}", *([document.relay] if document.relay else []), ""]
     lines += [document.late, ""] if document.late else []
     lines += [*document.filters, ""] if document.filters else []
     width = max((len(fact.label) for fact in document.facts), default=0)

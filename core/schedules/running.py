@@ -74,7 +74,7 @@ def _attempt(
 ) -> str:
     store.owner_of(database, schedule)
     made: Made = apart(
-        MAKE, database.dsn, database.demo, settings.relay, schedule, entry, clock(), seconds=MAKING_SECONDS
+        MAKE, database.dsn, database.demo, whose(database, settings), schedule, entry, clock(), seconds=MAKING_SECONDS
     )
     if not made.complete and clock() < entry.due_at + PATIENCE and not entry.resends:
         with database.borrow() as connection:
@@ -95,9 +95,16 @@ def preview(database: Database, settings: Settings, plan: Plan, now: datetime) -
     schedule = Schedule(0, replace(plan, skip_empty=False), True, None, "", now, now)
     days = days_covered(plan.covers, now, schedule.zone)
     entry = Run(0, 0, days.first, days.last, now, "waiting", 0, 0, None, None, (), None, None)
-    made: Made = apart(MAKE, database.dsn, database.demo, settings.relay, schedule, entry, now, seconds=MAKING_SECONDS)
+    made: Made = apart(
+        MAKE, database.dsn, database.demo, whose(database, settings), schedule, entry, now, seconds=MAKING_SECONDS
+    )
     assert made.message is not None  # noqa: S101 (without skip_empty there is one)
     return made.message
+
+
+def whose(database: Database, settings: Settings) -> str:
+    """The name of the relay whose numbers a database holds; nothing where events of several services have none."""
+    return settings.relay if settings.relay_name or settings.relay_url or database.demo else ""
 
 
 def _failed(database: Database, entry: Run, error: DeliveryFailed, now: datetime) -> RelayAnalyticsError:

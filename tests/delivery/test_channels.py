@@ -15,7 +15,9 @@ from core.delivery.addresses import address_of
 from core.delivery.channels import Kind, deliver
 from core.delivery.message import Message
 from core.delivery.network import is_public
-from core.exceptions import BadParameterError, UnknownChannelError
+from core.exceptions import BadParameterError, ChannelInUseError, UnknownChannelError
+from core.schedules import store
+from core.schedules.schedule import Plan
 from core.storage.database import Database
 from tests.delivery.receivers import settings
 
@@ -67,6 +69,17 @@ def test_a_channel_is_stored_shown_without_its_secrets_and_removed(database: Dat
     assert [entry.action for entry in audit.entries(database)] == ["channel.remove", "channel.add"]
     assert secret not in said
     assert "token=abc" not in said
+
+
+def test_a_channel_that_something_is_delivered_through_stays(database: Database) -> None:
+    registry.add(database, ADMIN, "files", "directory", "x", NOW)
+    plan = Plan("Daily", "traffic", "0 6 * * *", "yesterday", "csv", "files")
+    made = store.add(database, ADMIN, store.OPERATOR, plan, NOW)
+    with pytest.raises(ChannelInUseError, match="files"):
+        registry.remove(database, ADMIN, "files", NOW)
+    store.remove(database, ADMIN, store.OPERATOR, made.schedule_id, NOW)
+    registry.remove(database, ADMIN, "files", NOW)
+    assert registry.listing(database) == []
 
 
 def test_a_name_is_there_once_and_one_that_is_not_there_is_said(database: Database) -> None:

@@ -14,8 +14,13 @@ from psycopg.types.json import Jsonb
 from core import audit, billing, forgetting, reports
 from core.accounts import tokens, users
 from core.alerts.rules import Filters, Rule
+from core.audit import Actor
+from core.delivery import registry
 from core.exceptions import ClientBilledError, InvalidTokenError, UnknownClientError
 from core.records import Connection, Event, Waiting
+from core.schedules import ledger as runs
+from core.schedules import store
+from core.schedules.schedule import Plan, Schedule
 from core.storage.database import Database
 from core.storage.fold import fold
 from core.storage.verify import verify
@@ -78,6 +83,18 @@ def fill(database: Database) -> None:
         connection.execute("INSERT INTO alert_rules VALUES ('of', %s, NULL, now(), 'me')", [Jsonb(rule)])
 
 
+def schedule_of(database: Database, client: str) -> Schedule:
+    """A report about one client, which has failed once."""
+    actor = Actor("admin", "page")
+    if not registry.listing(database):
+        registry.add(database, actor, "files", "directory", "x", NOW)
+    plan = Plan(f"For {client}", "client", "0 6 * * *", "yesterday", "csv", "files", filters={"client": client})
+    made = store.add(database, actor, store.OPERATOR, plan, NOW)
+    run = runs.send_now(database, actor, store.OPERATOR, made.schedule_id, NOW)
+    runs.finish(database, run.run_id, "failed", NOW, error=f"could not write {client}.csv")
+    return made
+
+
 def forget(database: Database, client: str, *, include_bills: bool = False) -> str:
     """Returns the name that it has now."""
     found = forgetting.rename(database, client, NOW, include_bills=include_bills)
@@ -110,11 +127,14 @@ def same(before: dict[str, pd.DataFrame], after: dict[str, pd.DataFrame], names:
 
 def test_every_number_stays_and_nothing_says_who_it_was(any_database: Database) -> None:
     fill(any_database)
+    about_alice, about_bob = schedule_of(any_database, ALICE), schedule_of(any_database, BOB)
     before = every_table(any_database, [ALICE, BOB], **ASKED)
     now_alice, now_carol = forget(any_database, ALICE), forget(any_database, CAROL)
     assert now_alice != now_carol
     same(before, every_table(any_database, [now_alice, BOB], **ASKED), {ALICE: now_alice, CAROL: now_carol})
     assert verify(any_database) == []
+    assert not store.get(any_database, about_alice.schedule_id).active
+    assert store.get(any_database, about_bob.schedule_id) == about_bob
     text = whole_text(any_database)
     for trace in (ALICE, CAROL, SECRET_ID.hex()):
         assert trace not in text

@@ -324,7 +324,10 @@ def _until_free(database: Database, run: Run) -> None:
     """Waits for the server to notice that the killed worker's connection, and its lock with it, is gone."""
     with database.connect(autocommit=True) as connection:
         for _ in range(200):
-            held = connection.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'").fetchone()
+            held = connection.execute(
+                "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database"
+                " WHERE l.locktype = 'advisory' AND d.datname = current_database()"
+            ).fetchone()
             if held == (0,):
                 return
             connection.execute("SELECT pg_sleep(0.02)")
