@@ -1,6 +1,6 @@
-"""All benchmarks, one after the other: the tap, the collector, ingest, imports, every report over one history of a
-relay and over ten times the events of the same clients and hours, the export, the API, the pages, and viewers of the
-realtime page."""
+"""All benchmarks, one after the other: the tap, the collector, ingest, ingest of two machines with a standby, imports,
+every report over one history of a relay and over ten times the events of the same clients and hours, the export, the
+API, the pages, and viewers of the realtime page."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ def main() -> None:
         history = ["--events", str(given.events), "--data", str(given.data or Path(scratch))]
         dense = ["--events", str(given.events // 2), *history[2:]]
         parts: tuple[tuple[str, list[str]], ...] = (
-            ("tap", []), ("collector", []), ("ingest", []), ("imports", []), ("reports", history), ("density", dense),
-            ("export", history), ("api", history), ("pages", history), ("viewers", []),
+            ("tap", []), ("collector", []), ("ingest", []), ("scale", ["--save"]), ("imports", []),
+            ("reports", history), ("density", dense), ("export", history), ("api", history), ("pages", history),
+            ("viewers", []),
         )  # fmt: skip
         for name, arguments in parts:
             print(f"== {name}", flush=True)

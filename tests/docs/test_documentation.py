@@ -9,12 +9,32 @@ import pytest
 from typer.testing import CliRunner
 
 from api.app import create_app
+from api.metrics import Metrics as ApiMetrics
 from cli import metrics, reports, settings
 from cli.main import app as command
+from cli.serve import Part
 from core.settings import ROOT, Settings
 from core.storage.database import Database
 from ingest.metrics import METRICS, PREFIX
 
+OTHERS = {
+    "MAX_WORKERS",
+    "FAULT_SEED",
+    "ALL_LOOKS",
+    "TEST_TIMESCALE_URL",
+    "DATABASE_MEMORY",
+    "WORKER_MEMORY",
+    "API_MEMORY",
+    "DASHBOARD_MEMORY",
+    "TCP_NODELAY",
+    "TCP_USER_TIMEOUT",
+    "SO_REUSEPORT",
+    "CREDENTIALS_DIRECTORY",
+    "COLLECTOR_TOKEN",
+    "SSL_CERT_FILE",
+    "ON_DEMAND",
+}
+"""Names in the docs that look like settings of ours and are others' or of other things."""
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 
 
@@ -51,10 +71,46 @@ def test_every_endpoint_is_described(database: Database) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_no_link_is_dead(page: Path) -> None:
+    """Files, and headings within them."""
     targets = re.findall(r"\]\(([^)\s]+)\)|src=\"([^\"]+)\"", page.read_text())
-    local = [target for pair in targets for target in pair if target and not re.match(r"[a-z]+:|#", target)]
-    dead = [target for target in local if not (page.parent / target.split("#")[0]).exists()]
+    local = [target for pair in targets for target in pair if target and not re.match(r"[a-z]+:", target)]
+    dead = []
+    for target in local:
+        path, _, anchor = target.partition("#")
+        file = (page.parent / path).resolve() if path else page
+        if not file.exists() or (anchor and anchor not in anchors(file.read_text())):
+            dead.append(target)
     assert dead == []
+
+
+def anchors(text: str) -> set[str]:
+    """Those of the headings, as the common renderers make them."""
+    prose = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", prose, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_the_index_leads_to_every_page() -> None:
+    index = (ROOT / "docs" / "README.md").read_text()
+    pages = {page.name for page in (ROOT / "docs").glob("*.md")} - {"README.md"}
+    assert [page for page in sorted(pages) if f"]({page})" not in index] == []
+
+
+def test_every_setting_in_the_docs_exists() -> None:
+    """Words of capitals with an underscore, in the form of code, are settings, or of OTHERS."""
+    named = {name for page in PAGES for name in re.findall(r"`([A-Z]+(?:_[A-Z]+)+)(?:=[^`]*)?`", page.read_text())}
+    assert sorted(named - OTHERS - {name.upper() for name in Settings.model_fields}) == []
+
+
+def test_every_metric_of_the_api_is_described() -> None:
+    text = (ROOT / "docs" / "api.md").read_text()
+    shown = re.findall(rb"^# TYPE (\w+)", ApiMetrics().text(), re.MULTILINE)
+    assert [name for name in shown if not name.endswith(b"_created") and name.decode() not in text] == []
+
+
+def test_every_process_and_part_is_in_the_architecture() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text().lower()
+    assert [part.value for part in Part if part is not Part.INGEST and part.value not in text] == []
 
 
 def test_every_make_target_in_the_docs_exists() -> None:
