@@ -1,8 +1,17 @@
-"""Admin: who may sign in, tokens, channels, what is kept how long, how the database is, and who did what."""
+"""Admin: who may sign in, tokens, channels, what is kept how long, annotations, the database, and who did what."""
 
 import streamlit as st
 
-from dashboard import admin_audit, admin_channels, admin_system, admin_tokens, admin_users, auth
+from dashboard import (
+    admin_annotations,
+    admin_audit,
+    admin_channels,
+    admin_retention,
+    admin_system,
+    admin_tokens,
+    admin_users,
+    auth,
+)
 from dashboard.components import page_header
 
 user = auth.require("admin")
@@ -11,6 +20,8 @@ SECTIONS = {
     "users": admin_users.show,
     "tokens": admin_tokens.show,
     "channels": admin_channels.show,
+    "retention": admin_retention.show,
+    "annotations": admin_annotations.show,
     "system": admin_system.show,
     "audit": admin_audit.show,
 }

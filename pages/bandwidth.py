@@ -8,7 +8,7 @@ from core.charts import transfer
 from core.charts.theme import ORANGE, TEAL
 from core.reports.bandwidth import NO_MINUTES, NO_TARIFF
 from core.tariffs.currencies import amount
-from dashboard import auth, charts, exports, filter_bar, kpis, prices
+from dashboard import auth, charts, exports, filter_bar, happened, kpis, prices
 from dashboard.components import Fact, card, empty_state, legend, notes, strip
 from dashboard.data import load
 from dashboard.tables import table
@@ -66,7 +66,11 @@ with card(
         ]
     )
     before = load(user, reports.bandwidth, filters.before(bandwidth.meta)) if filters.compare else None
-    charts.over_time(transfer.bandwidth(bandwidth, before), "bw-bytes", "Bytes out and in over time")
+    charts.over_time(
+        happened.over(transfer.bandwidth(bandwidth, before), user, bandwidth.meta),
+        "bw-bytes",
+        "Bytes out and in over time",
+    )
 
 busiest = bandwidth["peak_minutes"] if len(bandwidth["peak_minutes"]) else bandwidth["peak_hours"]
 with st.container(key="card-strip"):

@@ -7,7 +7,7 @@ from core import formats, reports
 from core.charts import history, shares, transfer
 from core.charts.theme import ORANGE, TEAL
 from core.exceptions import BadParameterError
-from dashboard import auth, charts, exports, filter_bar, kpis
+from dashboard import auth, charts, exports, filter_bar, happened, kpis
 from dashboard.client_head import head
 from dashboard.components import card, colour_of, empty_state, legend, notes
 from dashboard.data import load
@@ -58,19 +58,31 @@ with card(
 ):
     totals = history.outcome_totals(client)
     legend((name, formats.count(totals[name]), colour_of(place)) for place, name in enumerate(totals))
-    charts.over_time(history.outcomes(client), "cl-outcomes", "Messages over time by what became of them")
+    charts.over_time(
+        happened.over(history.outcomes(client), user, client.meta),
+        "cl-outcomes",
+        "Messages over time by what became of them",
+    )
 
 left, right = st.columns(2, gap="small")
 with left, card("Bytes", f"wire bytes per {client.meta.granularity}", key="bytes"):
     legend([("Out", formats.size(summary["bytes_out"]), TEAL), ("In", formats.size(summary["bytes_in"]), ORANGE)])
-    charts.over_time(transfer.bandwidth(client, height=230), "cl-bytes", "Bytes out and in over time")
+    charts.over_time(
+        happened.over(transfer.bandwidth(client, height=230), user, client.meta),
+        "cl-bytes",
+        "Bytes out and in over time",
+    )
 with right, card("Response time", "of its own messages", key="times"):
     if client["timeline"]["answered"].any():
         legend(
             (name, formats.milliseconds(summary[field]), colour_of(place))
             for place, (field, name) in enumerate(history.PERCENTILES.items())
         )
-        charts.over_time(history.response_times_of_client(client), "cl-times", "Percentiles of its response time")
+        charts.over_time(
+            happened.over(history.response_times_of_client(client), user, client.meta),
+            "cl-times",
+            "Percentiles of its response time",
+        )
     else:
         st.caption("None of its messages has a response time here.")
 

@@ -5,7 +5,7 @@ import streamlit as st
 from core import formats, reports
 from core.charts import history
 from core.charts.theme import OTHER
-from dashboard import auth, charts, exports, filter_bar, kpis
+from dashboard import auth, charts, exports, filter_bar, happened, kpis
 from dashboard.components import card, colour_of, empty_state, legend, notes
 from dashboard.data import load
 from dashboard.error_list import error_list
@@ -66,7 +66,7 @@ with card(
     items = [(name, formats.count(counts[name]), colour_of(place)) for place, name in enumerate(shown)]
     rest = total - int(counts[shown].sum())
     legend([*items, (OTHER, formats.count(rest), colour_of(len(shown)))] if rest else items)
-    charts.over_time(history.errors(errors), "er-errors", "Errors over time by code")
+    charts.over_time(happened.over(history.errors(errors), user, errors.meta), "er-errors", "Errors over time by code")
 
 left, middle, right = st.columns([1, 1, 1.35], gap="small")
 with (

@@ -4,7 +4,7 @@ import streamlit as st
 
 from core import formats, reports
 from core.charts import history
-from dashboard import auth, charts, exports, filter_bar, kpis
+from dashboard import auth, charts, exports, filter_bar, happened, kpis
 from dashboard.components import card, colour_of, empty_state, legend, notes
 from dashboard.data import load
 from dashboard.tables import table
@@ -63,7 +63,11 @@ with card(
         (name, formats.milliseconds(summary[field]), colour_of(place))
         for place, (field, name) in enumerate(history.PERCENTILES.items())
     )
-    charts.over_time(history.response_times(times), "pf-times", "P50, P95 and P99 of the response time")
+    charts.over_time(
+        happened.over(history.response_times(times), user, times.meta),
+        "pf-times",
+        "P50, P95 and P99 of the response time",
+    )
 
 left, right = st.columns(2, gap="small")
 with (
@@ -95,7 +99,9 @@ with (
     ),
 ):
     if times["first_event"]["delivering"].any():
-        charts.over_time(history.first_events(times), "pf-first", "Time to the first event")
+        charts.over_time(
+            happened.over(history.first_events(times), user, times.meta), "pf-first", "Time to the first event"
+        )
     else:
         st.caption(
             "No REQ delivered a stored event here." if filters.client is None else "Not kept by client, only for all."

@@ -1,6 +1,7 @@
 """Traffic: how many messages, of which kind, when, and against the period before."""
 
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import streamlit as st
 
@@ -8,7 +9,7 @@ from core import formats, reports
 from core.charts import history, shares
 from core.charts.live import fold
 from core.periods import MAX_HOURS
-from dashboard import auth, charts, exports, filter_bar, kpis
+from dashboard import auth, charts, exports, filter_bar, happened, kpis
 from dashboard.components import card, colour, empty_state, legend, legend_rows, notes
 from dashboard.data import load
 from dashboard.tables import table
@@ -55,7 +56,10 @@ with card(
 ):
     legend((name, formats.count(events), colour(name)) for name, events in counts.items())
     before = load(user, reports.traffic, filters.before(traffic.meta)) if filters.compare else None
-    charts.over_time(history.traffic(traffic, before), "tr-events", "Events over time by type")
+    charts.over_time(
+        happened.over(history.traffic(traffic, before), user, traffic.meta), "tr-events", "Events over time by type"
+    )
+    happened.button(user, ZoneInfo(filters.time_zone), "tr-annotate")
 
 left, right = st.columns([1, 2], gap="small")
 with (

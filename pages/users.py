@@ -5,7 +5,7 @@ import streamlit as st
 from core import formats, reports
 from core.charts import people
 from core.charts.theme import NEUTRAL, TEAL, VIOLET
-from dashboard import auth, charts, exports, filter_bar, kpis
+from dashboard import auth, charts, exports, filter_bar, happened, kpis
 from dashboard.components import card, empty_state, legend, notes
 from dashboard.data import load
 from dashboard.tables import table
@@ -60,7 +60,9 @@ with card(
             (f"Lost since the {width} before", "", NEUTRAL),
         ]
     )
-    charts.over_time(people.users(users), "us-growth", "New, returning and lost clients over time")
+    charts.over_time(
+        happened.over(people.users(users), user, users.meta), "us-growth", "New, returning and lost clients over time"
+    )
 
 with card(
     "Retention",
