@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from core import formats
-from core.documents.selection import SELECTIONS, TABLES, TIMELINES
+from core.documents.selection import SELECTIONS, TABLES, TIMELINES, Selection
 from core.documents.words import ZONED, Words, days_in_words
 from core.export.tables import values
 from core.reports.column_types import type_of
@@ -19,6 +19,7 @@ from core.reports.frame import REACHES_AHEAD
 
 MOST_ROWS = 400
 """Rows of a table in a document; longer ones say how many there are."""
+NOTHING = "Nothing happened in these days."
 RISKS = frozenset({"errors", "unanswered"})
 """Measures of which more is worse."""
 
@@ -78,6 +79,8 @@ def document_of(report: Report, result: Result, filters: Mapping[str, Any], rela
     chosen = SELECTIONS[report.name]
     tables = {table.name: table for table in report.tables}
     notes = [note for note in meta.warnings if note != REACHES_AHEAD]
+    nothing = is_empty(result)
+    notes += [NOTHING] if nothing else []
     compared = tables.get("comparison") is not None and not result["comparison"].empty
     before = result["comparison"].iloc[0] if compared else None
     return Document(
@@ -87,11 +90,11 @@ def document_of(report: Report, result: Result, filters: Mapping[str, Any], rela
         relay=relay,
         facts=_facts(result, tables, words),
         compared=None if before is None else _before(before["previous_start"], before["previous_end"]),
-        charts=tuple(name for name in result.charts if _drawable(name, result)),
+        charts=() if nothing else tuple(name for name in result.charts if _drawable(name, result)),
         grids=tuple(
             _grid(tables[name], columns, result, words)
             for name, columns in chosen.tables.items()
-            if not result[name].empty
+            if not nothing and not result[name].empty
         ),
         filters=tuple(f"{name.replace('_', ' ').capitalize()}: {value}" for name, value in _said(filters).items()),
         notes=tuple(notes),
@@ -103,11 +106,12 @@ def document_of(report: Report, result: Result, filters: Mapping[str, Any], rela
     )
 
 
-def is_empty(result: Result, report: Report) -> bool:
-    """Whether nothing happened: the first table has no row, or only zeros where it counts something."""
-    counted = [column.name for column in report.tables[0].columns if column.unit is not None]
-    numbers = result.frame[counted].apply(pd.to_numeric, errors="coerce")
-    return bool(result.frame.empty or not (numbers.fillna(0) != 0).to_numpy().any())
+def is_empty(result: Result) -> bool:
+    """Whether nothing of what the report is about happened: no message, no client, no error."""
+    chosen = SELECTIONS[result.meta.report]
+    frame = _headline(result, chosen)
+    counted = pd.to_numeric(frame[chosen.about], errors="coerce").fillna(0)
+    return bool(frame.empty or not counted.iloc[0] > 0)
 
 
 def _said(filters: Mapping[str, Any]) -> dict[str, Any]:
@@ -120,17 +124,15 @@ _HOW_MUCH = ("granularity", "limit", "offset", "top", "peaks", "latest", "cohort
 
 def _facts(result: Result, tables: Mapping[str, Table], words: Words) -> tuple[Fact, ...]:
     chosen = SELECTIONS[result.meta.report]
-    frame, columns = result[chosen.summary], {column.name: column for column in tables[chosen.summary].columns}
+    frame = _headline(result, chosen)
+    table = "timeline" if chosen.summary == "comparison" else chosen.summary
+    columns = {column.name: column for column in tables[table].columns}
     changes: dict[str, float | None] = {}
     if "comparison" in tables:
         changes = dict(zip(result["comparison"]["measure"], result["comparison"]["change"], strict=True))
-    if chosen.summary == "comparison":
-        frame, columns = _totals(result, chosen.facts), {c.name: c for c in tables["timeline"].columns}
-    elif chosen.summary == "timeline":
-        frame = _totals(result, chosen.facts)
     if frame.empty:
         return ()
-    found = _plain(frame.head(1), [columns[name] for name in chosen.facts])
+    found = _plain(frame, [columns[name] for name in chosen.facts])
     facts = [
         _fact(columns[name], value, changes.get(name), words) for name, value in zip(chosen.facts, found, strict=True)
     ]
@@ -140,8 +142,11 @@ def _facts(result: Result, tables: Mapping[str, Table], words: Words) -> tuple[F
     return tuple(fact for fact in facts if fact.value != formats.MISSING)
 
 
-def _totals(result: Result, names: Sequence[str]) -> pd.DataFrame:
-    return pd.DataFrame([result["timeline"][list(names)].sum()])
+def _headline(result: Result, chosen: Selection) -> pd.DataFrame:
+    """The row that the headline numbers are in."""
+    if chosen.summary in ("comparison", "timeline"):
+        return pd.DataFrame([result["timeline"][list(chosen.facts)].sum()])
+    return result[chosen.summary].head(1)
 
 
 def _fact(column: Column, value: Any, change: float | None, words: Words) -> Fact:

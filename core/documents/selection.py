@@ -14,9 +14,10 @@ from core.charts.theme import NEUTRAL, ORANGE, TEAL, VIOLET
 @dataclass(frozen=True)
 class Selection:
     """`facts`: columns of the first row of the table `summary`, or totals of the timeline where that is `comparison` or
-    `timeline`. `tables`: table → columns, in their order."""
+    `timeline`. `about`: the fact that is zero when nothing happened; `tables`: table → columns, in their order."""
 
     summary: str
+    about: str
     facts: tuple[str, ...]
     tables: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -46,6 +47,7 @@ PERCENTILES = ("p50_ms", "p95_ms", "p99_ms")
 SELECTIONS: Mapping[str, Selection] = {
     "traffic": Selection(
         "comparison",
+        "events",
         ("events", "errors", "unanswered", "events_out", *BYTES),
         {
             "event_types": ("event_type", "events", "share", "errors", "unanswered", *BYTES),
@@ -55,11 +57,13 @@ SELECTIONS: Mapping[str, Selection] = {
     ),
     "users": Selection(
         "summary",
+        "clients",
         ("clients", "new", "returning", "known_before"),
         {"timeline": ("timestamp", "clients", "new", "returning", "lost")},
     ),
     "bandwidth": Selection(
         "summary",
+        "bytes_total",
         ("bytes_total", *BYTES, "mean_total", "cost"),
         {
             "event_types": ("event_type", *BYTES, "share"),
@@ -70,6 +74,7 @@ SELECTIONS: Mapping[str, Selection] = {
     ),
     "response_times": Selection(
         "summary",
+        "answered",
         ("answered", "unanswered", *PERCENTILES),
         {
             "event_types": ("event_type", "answered", "unanswered", *PERCENTILES),
@@ -78,6 +83,7 @@ SELECTIONS: Mapping[str, Selection] = {
     ),
     "errors": Selection(
         "timeline",
+        "errors",
         ("events", "errors"),
         {
             "error_codes": ("error_code", "errors", "share"),
@@ -88,6 +94,7 @@ SELECTIONS: Mapping[str, Selection] = {
     ),
     "connections": Selection(
         "summary",
+        "peak_connections",
         ("active_connections", "peak_connections", "opened", "p50_seconds", "cpu_percent_max", "memory_percent_max"),
         {
             "session_lengths": ("length", "sessions", "share"),
@@ -96,11 +103,13 @@ SELECTIONS: Mapping[str, Selection] = {
     ),
     "clients": Selection(
         "summary",
+        "clients",
         ("clients",),
         {"clients": ("rank", "client_id", "name", "events", "error_rate", "bytes", "share", "last_seen")},
     ),
     "client": Selection(
         "summary",
+        "events",
         ("events", "errors", "p95_ms", *BYTES, "sessions"),
         {
             "event_types": ("event_type", "events", "share", "errors", "p95_ms", *BYTES),
@@ -111,6 +120,7 @@ SELECTIONS: Mapping[str, Selection] = {
     ),
     "billing": Selection(
         "totals",
+        "clients",
         ("clients", "accepted", "reqs", "delivered", "bytes_out", "cost"),
         {
             "clients": ("client_id", "name", "accepted", "reqs", "delivered", *BYTES, "cost"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from core.documents.document import is_empty
-from core.reports import REPORTS
 from core.schedules.composing import compose
 from core.schedules.ledger import Made, Run
 from core.schedules.schedule import Schedule, read
@@ -21,7 +20,7 @@ def make(dsn: str, demo: bool, relay: str, schedule: Schedule, entry: Run, now: 
         result = read(schedule.plan, entry.days, database, now)
     covered = result.meta.complete_up_to
     complete = covered is None or covered >= result.meta.end
-    if schedule.plan.skip_empty and not entry.resends and is_empty(result, REPORTS[schedule.plan.report]):
+    if schedule.plan.skip_empty and not entry.resends and is_empty(result):
         return Made(None, complete)
     return Made(compose(schedule, entry.days, result, relay, entry.due_at, _late(schedule, entry, now)), complete)
 

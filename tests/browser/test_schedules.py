@@ -11,10 +11,11 @@ from playwright.sync_api import Browser, Page, expect
 
 from core.audit import Actor
 from core.delivery import registry
+from core.delivery.message import standalone
 from core.schedules import ledger, running, store
 from core.schedules.schedule import Plan
 from core.settings import Settings
-from tests.browser.conftest import Served, opened, shot, state
+from tests.browser.conftest import SHOTS, Served, opened, shot, state
 from tests.browser.test_history import LOOKS, serious_violations, settled
 
 ADMIN = Actor("eve", "page")
@@ -79,3 +80,23 @@ def test_every_view_fits_and_puts_no_obstacle_in_the_way(
     assert not serious_violations(tab)
     shot(tab, f"schedules_{view.partition('=')[0]}_{scheme}_{width}")
     context.close()
+
+
+@pytest.mark.parametrize("report", ["bandwidth", "clients"])
+def test_a_mail_fits_wide_and_narrow_and_can_be_read_by_everyone(
+    browser: Browser, scheduled: Served, report: str
+) -> None:
+    plan = Plan(f"Weekly {report}", report, "0 7 * * 1", "last-7-days", "html", "books", skip_empty=True)
+    message = running.preview(scheduled.database, Settings(_env_file=None), plan, datetime.now(UTC))
+    assert message.html is not None
+    assert len(message.html) < 100_000, "Gmail cuts off what is longer than 102 kB"
+    for width in (720, 400):
+        context = browser.new_context(viewport={"width": width, "height": 900})
+        tab = opened(context)
+        tab.set_content(standalone(message.html, message.images))
+        assert tab.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+        assert tab.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
+        assert not serious_violations(tab)
+        SHOTS.mkdir(exist_ok=True)
+        tab.screenshot(path=SHOTS / f"mail_{report}_{width}.png", full_page=True)
+        context.close()

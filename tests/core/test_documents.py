@@ -28,7 +28,7 @@ def test_every_report_that_can_be_scheduled_has_a_selection_of_what_it_has() -> 
         columns = {table.name: set(table.column_names) for table in report.tables}
         assert all(set(shown) <= columns[table] for table, shown in chosen.tables.items()), name
         source = "timeline" if chosen.summary == "comparison" else chosen.summary
-        assert set(chosen.facts) <= columns[source], name
+        assert {*chosen.facts, chosen.about} <= columns[source], name
         assert set(report.charts) <= set(CHARTS), name
 
 
@@ -45,6 +45,7 @@ def test_every_report_becomes_a_mail_with_and_without_traffic(name: str, databas
         assert "address:<b>" not in html
         assert "relay &lt;x&gt;" in html
         assert "late &amp; sorry" in html
+        assert ("Nothing happened" in html) == is_empty(result)
         assert {image.content_id for image in images} == {"logo", *(f"chart-{chart}" for chart in document.charts)}
         assert not re.search(r"\bnan\b", html, re.IGNORECASE)
 
@@ -52,8 +53,9 @@ def test_every_report_becomes_a_mail_with_and_without_traffic(name: str, databas
 def test_a_day_without_messages_is_empty_and_one_with_a_message_is_not(database: Database) -> None:
     write(database, messages(NOON, 1), samples(NOON))
     traffic = REPORTS["traffic"]
-    assert not is_empty(traffic(database, **DAY), traffic)
-    assert is_empty(traffic(database, **DAY | {"start": "2026-03-09", "end": "2026-03-09"}), traffic)
+    assert not is_empty(traffic(database, **DAY))
+    assert is_empty(traffic(database, **DAY | {"start": "2026-03-09", "end": "2026-03-09"}))
+    assert is_empty(REPORTS["errors"](database, **DAY)), "a day without errors has none to report"
 
 
 def test_a_document_says_what_its_numbers_are(database: Database) -> None:
