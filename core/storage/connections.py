@@ -22,6 +22,8 @@ if TYPE_CHECKING:  # loaded where they are used: a writer that was killed is bac
 
 CONNECT_TIMEOUT = 5
 """Seconds to wait for a connection before the database counts as unavailable."""
+AWAY_TIMEOUT = 0.5
+"""The same once it does: a page reads several times, and must not wait for each."""
 UNLIMITED = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
 """Limits that a server may set for everyone, and under which a large batch would never be stored."""
 ALIVE: dict[str, Any] = {
@@ -54,6 +56,8 @@ class Database:
         planned = "-c timezone=UTC -c jit=off -c plan_cache_mode=force_custom_plan"
         self._read_options = f"{planned} -c statement_timeout={int(read_timeout * 1000)}"
         self._pool_size = pool_size
+        self._failed = 0
+        self._away = False
 
     def __repr__(self) -> str:
         return f"<Database {self.name}{' (demo)' if self.demo else ''}>"
@@ -91,8 +95,25 @@ class Database:
 
         Raises DatabaseUnavailableError when there is no connection or it breaks.
         """
-        with unavailable(), self.pool.connection() as connection:
+        with unavailable(), self._pooled() as connection:
             yield connection
+
+    @contextmanager
+    def _pooled(self) -> Iterator[psycopg.Connection[Any]]:
+        try:
+            connection = self.pool.getconn(AWAY_TIMEOUT if self._away else None)
+        except PoolTimeout:
+            failed = self.pool.get_stats().get("connections_errors", 0)
+            # without failures it is only busy, and may answer those who wait
+            self._away = self._away or failed > self._failed
+            self._failed = failed
+            raise
+        self._away = False
+        try:
+            with connection:
+                yield connection
+        finally:
+            self.pool.putconn(connection)
 
     @cached_property
     def engine(self) -> Engine:
@@ -110,7 +131,7 @@ class Database:
         """The rows of a query, with the column types of `frames.fetch_frame`. Raises DatabaseUnavailableError."""
         from core.storage.frames import fetch_frame
 
-        with unavailable(), self.pool.connection() as connection:
+        with unavailable(), self._pooled() as connection:
             connection.autocommit = True  # a report is one statement: spares BEGIN and COMMIT
             try:
                 return fetch_frame(connection, sql, params)

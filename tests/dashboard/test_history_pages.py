@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
+import streamlit as st
+from psycopg.conninfo import conninfo_to_dict
 from streamlit.testing.v1 import AppTest
 
 from core import formats, reports
 from core.records import Event
+from core.storage import connections
 from core.storage.database import Database
 from core.tariffs import read_tariff
 from core.tariffs.currencies import amount
+from dashboard import places
 from tests.dashboard.conftest import OpenApp
 from tests.dashboard.test_realtime_page import html, metrics
 from tests.support import traffic
@@ -159,3 +166,48 @@ def test_a_key_lists_the_keys(app: OpenApp) -> None:
     listed = next(text.value for text in page.markdown if "What it does" in text.value)
     assert "| `X` | compare" in listed
     assert "| `3` | the last 30d |" in listed
+
+
+@contextmanager
+def outage(database: Database) -> Iterator[None]:
+    """The database refuses connections, and those it had are cut."""
+    name = conninfo_to_dict(database.dsn)["dbname"]
+    with psycopg.connect(database.dsn, dbname="postgres", autocommit=True) as server:
+        server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false".encode())
+        server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+        try:
+            yield
+        finally:
+            server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true".encode())
+
+
+@pytest.mark.parametrize("page", ["traffic", "errors", "billing"])
+def test_while_the_database_is_away_a_page_keeps_its_numbers_and_says_how_old_they_are(
+    page: str, app: OpenApp, busy: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "CONNECT_TIMEOUT", 1)
+    places.close_database()
+    shown = opened(app("admin"), page, range="30d")
+    before = metrics(shown)
+    for _ in range(2):  # a second outage is said as the first
+        with outage(busy):
+            st.cache_data.clear()
+            shown.session_state["_routed_by_home"] = True
+            shown.run()
+            assert not shown.exception
+            assert metrics(shown) == before
+            assert any("The database does not answer" in warning.value for warning in shown.warning)
+        st.cache_data.clear()
+        del shown.session_state["_said_that_the_database_is_away"]  # as Home.py does before every page
+        shown.session_state["_routed_by_home"] = True
+        shown.run()
+        assert not shown.exception
+        assert not any("does not answer" in warning.value for warning in shown.warning)
+
+
+@pytest.mark.parametrize("page", [*HISTORY, "billing"])
+def test_a_single_event_is_enough_for_every_page(page: str, app: OpenApp, people: Database) -> None:
+    traffic.write(people, traffic.messages(datetime.now(UTC), 1, "EVENT"), [])
+    shown = opened(app("admin"), page, range="7d")
+    assert not shown.exception
+    assert not shown.error
