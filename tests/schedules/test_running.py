@@ -60,7 +60,7 @@ def send(database: Database, configured: Settings, now: datetime = NOW) -> str:
 
 
 def files(configured: Settings) -> dict[str, Path]:
-    return {path.name: path for path in sorted(configured.delivery_dir.rglob("*")) if path.is_file()}
+    return {path.name: path for path in sorted(configured.delivery_root.rglob("*")) if path.is_file()}
 
 
 @pytest.mark.usefixtures("traffic")
