@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any, overload
 
@@ -21,8 +21,11 @@ Places = dict[str, int]
 """Names and their places in the order in which they were met: a new name gets the next place."""
 
 
-def places() -> Places:
-    return defaultdict(count().__next__)
+def places(known: Places | None = None) -> Places:
+    """Names with their places, which gives the next place to a name that is new; `known`: names that have theirs."""
+    found: Places = defaultdict(count(len(known or ())).__next__)
+    found.update(known or {})
+    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,8 +188,8 @@ def _times_fit(times: Array) -> bool:
 
 def concatenated(parts: Sequence[EventColumns]) -> EventColumns:
     """The events of all parts, one after another. Raises ValueError when there are no parts."""
-    if len(parts) == 1:
-        return parts[0]
+    if len(parts) == 1:  # names may be added to it, also where it was read from a spool and has a plain dict
+        return replace(parts[0], clients=places(parts[0].clients), apps=places(parts[0].apps))
     clients, apps = places(), places()
     plain = ("timestamp", "event_type", "outcome", "error_code", "response_time_ms", "first_event_ms", "kind",
              "event_id", "has_id")  # fmt: skip

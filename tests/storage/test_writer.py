@@ -13,6 +13,7 @@ import pytest
 from core.exceptions import DatabaseUnavailableError
 from core.records import Batch, Connection, Delivery, Refusal
 from core.storage.database import Database
+from core.storage.payloads import decode_payload, encode_payload
 from core.storage.verify import verify
 from core.storage.writer import BatchWriter
 from tests.support.records import NOON, batch, event, micros, sample
@@ -298,3 +299,16 @@ def test_what_was_refused_earlier_reaches_the_quarantine_with_the_batch(any_data
         (1, "event", "timestamp is out of range", True, 3, "17\ufffd"),
         (2, "event", "timestamp is out of range", True, 3, "17\ufffd"),
     ]
+
+
+def test_a_single_batch_from_a_spool_may_tell_of_clients_without_events(database: Database) -> None:
+    """Light traffic: a batch is stored alone, and what it delivered went to others than those who asked."""
+    at = micros(NOON)
+    told = Batch(
+        "tap:relay:0:quiet", 1, "relay.example", [event(client="asks", app="Damus")], [Delivery(at, "listens", 1, 3)],
+        [Connection(2, "leaves", "address", at, at + 1, app="Amethyst")], [],
+    )  # fmt: skip
+    with BatchWriter(database) as writer:
+        result = writer.write([decode_payload(encode_payload(told))])
+    assert (result.events, result.deliveries, result.connections, result.refused) == (1, 1, 1, 0)
+    assert set(database.read("SELECT client_id FROM clients")["client_id"]) == {"asks", "listens", "leaves"}
