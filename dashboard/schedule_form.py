@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import time
 from functools import cache
@@ -68,9 +69,10 @@ def asked(schedules: list[Schedule]) -> Asked | None:
         return None
     taken = {parameter.name for parameter in report.parameters} - set(RANGE)
     filters: dict[str, Any] = {name: value for name, value in st.query_params.items() if name in taken}
-    if "kind" in filters:
-        filters["kind"] = kind_of(filters["kind"])
-    zone = st.query_params.get("tz") or get_settings().time_zone
+    with suppress(BadParameterError):  # a link that somebody wrote by hand: the field is empty then
+        filters["kind"] = kind_of(filters.pop("kind", None))
+    zone = st.query_params.get("tz", "")
+    zone = zone if zone in available_timezones() else get_settings().time_zone
     name = f"Monthly {report.title.lower()}"
     return Asked(Plan(name, report.name, "0 6 1 * *", "last-month", "pdf", "", zone, filters))
 

@@ -75,6 +75,14 @@ def test_a_view_is_scheduled_with_its_report_and_filters(app: OpenApp, people: D
     assert (entry.actor, entry.via) == ("analyst", "page")
 
 
+def test_a_link_with_nonsense_opens_the_form_without_it(app: OpenApp, files: Path) -> None:
+    page = opened(app("analyst"), new="errors", kind="abc", tz="Mars/Base", event_type="NONE", colour="red")
+    assert page.text_input(key="sc-new-errors-kind").value == ""
+    assert page.selectbox(key="sc-new-zone").value == "UTC"
+    assert page.selectbox(key="sc-new-errors-event_type").value is None
+    assert "Schedules" in html(opened(app("analyst"), edit="999999"))
+
+
 def test_what_cannot_be_saved_is_said(app: OpenApp, people: Database, files: Path) -> None:
     made(people)
     page = opened(app("admin"), new="traffic")
@@ -106,7 +114,7 @@ def test_a_change_begins_with_what_there_is(app: OpenApp, people: Database, file
     )
 
 
-def test_sending_pausing_and_sending_again(app: OpenApp, people: Database, files: Path) -> None:
+def test_sending_and_pausing(app: OpenApp, people: Database, files: Path) -> None:
     write(people, messages(NOW - timedelta(days=1), 5), samples(NOW))
     number = made(people).schedule_id
     page = opened(app("admin"), schedule=str(number))
