@@ -19,7 +19,7 @@ from api import problems
 from api.limits import RateLimit, Slots
 from api.metrics import Metrics
 from api.middleware import RequestContext
-from api.routes import channels, clients, exports, live, log, noted, own, reports, retention, schedules
+from api.routes import alerts, channels, clients, exports, live, log, noted, own, reports, retention, schedules
 from api.routes.common import PROBLEMS
 from api.sharing import Shared
 from core.settings import Settings
@@ -83,7 +83,7 @@ def create_app(database: Database, settings: Settings) -> FastAPI:
         )
     app.add_middleware(RequestContext)
     problems.install(app)
-    for module in (live, reports, clients, exports, noted, channels, schedules, retention, log, own):
+    for module in (live, reports, clients, exports, alerts, noted, channels, schedules, retention, log, own):
         app.include_router(module.routes())
 
     @app.get("/healthz", tags=["health"], responses={503: PROBLEMS[503]})

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from api.limits import BUSY_RETRY_SECONDS, TooManyCallsError, TooManyExportsError
 from core.exceptions import (
     BadParameterError,
+    BadRuleError,
     ChannelInUseError,
     ClientHeldError,
     DatabaseUnavailableError,
@@ -25,7 +26,9 @@ from core.exceptions import (
     UnknownAnnotationError,
     UnknownChannelError,
     UnknownClientError,
+    UnknownIncidentError,
     UnknownPolicyError,
+    UnknownRuleError,
     UnknownRunError,
     UnknownScheduleError,
 )
@@ -121,6 +124,9 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(BadParameterError, _bad_parameter)
+    app.add_exception_handler(BadRuleError, _bad_parameter)
+    app.add_exception_handler(UnknownRuleError, _unknown)
+    app.add_exception_handler(UnknownIncidentError, _unknown)
     app.add_exception_handler(UnknownClientError, _unknown)
     app.add_exception_handler(UnknownChannelError, _unknown)
     app.add_exception_handler(UnknownAnnotationError, _unknown)

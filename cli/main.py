@@ -8,6 +8,7 @@ import typer
 from pydantic import ValidationError
 
 from cli import (
+    alerts,
     annotate,
     audit,
     billing,
@@ -54,6 +55,7 @@ app.command("settings")(settings.show)
 app.command("status")(status.status)
 app.command("verify")(verify.verify)
 app.add_typer(noted.app, name="annotations")
+app.add_typer(alerts.app, name="alerts")
 app.add_typer(billing.app, name="billing")
 app.add_typer(channel.app, name="channel")
 app.add_typer(hold.app, name="hold")

@@ -28,11 +28,15 @@ Resource = Literal[
     "schedules",
     "annotations",
     "retention",
+    "alerts",
+    "incidents",
 ]
 """`catalogue`: the list of reports; `report`: reports on the whole relay; `client`: the report on one client; `events`:
 raw events, `metadata` their column of that name; `exports`: what was exported, with its checksums; `channels`: the
 destinations that reports and alerts are delivered to; `schedules`: scheduled reports, of which everyone manages their
-own, and an admin all; `annotations`: what happened; `retention`: what is kept how long, and for whom longer."""
+own, and an admin all; `annotations`: what happened; `retention`: what is kept how long, and for whom longer;
+`alerts`: rules and incidents, to `manage` them the rules, who is told and for how long not; `incidents`: to `manage`
+them is to say that one was seen."""
 Scope = Literal["read", "export", "admin"]
 SCOPES: tuple[str, ...] = get_args(Scope)
 
@@ -88,6 +92,9 @@ RULES: Mapping[tuple[Action, Resource], Rule] = {
     ("manage", "schedules"): Rule(STAFF, "export"),
     ("read", "annotations"): Rule(STAFF, "read"),
     ("manage", "annotations"): Rule(("admin", "analyst"), "admin"),
+    ("read", "alerts"): Rule(STAFF, "read"),
+    ("manage", "alerts"): Rule(("admin",), "admin"),
+    ("manage", "incidents"): Rule(("admin", "analyst"), "admin"),
     ("read", "retention"): Rule(("admin",), "admin"),
     ("manage", "retention"): Rule(("admin",), "admin"),
 }
@@ -106,6 +113,8 @@ WHAT: Mapping[Resource, str] = {
     "schedules": "scheduled reports",
     "annotations": "annotations",
     "retention": "what is kept how long",
+    "alerts": "alerts",
+    "incidents": "incidents",
 }
 
 

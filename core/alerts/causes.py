@@ -52,7 +52,8 @@ def causes(
             found = _ranked(read("alert_causes_waiting", {"since": end - WAITING_SINCE, "end": end}), rule)
             return found or _of_messages(read, rule, "messages", held, end)
         if rule.condition == "baseline":
-            return _of_hours(read, rule, end)
+            # a burst of minutes hardly shows in an hour, a slow change hardly in minutes
+            return _of_hours(read, rule, end) or _of_messages(read, rule, part, held, end)
         if part == "unanswered":
             end -= timedelta(seconds=around.answer_timeout)
         return _of_messages(read, rule, part, held, end)

@@ -82,6 +82,11 @@ def gather(
     return Gathered(found, kept, newest)
 
 
+def read_now(database: Database, rule: Rule, now: datetime, around: Surroundings) -> Reading:
+    """What one rule reads now, without anything that it remembers. Raises DatabaseUnavailableError."""
+    return gather(database, [rule], {}, now, around, Usual(around.zone)).readings[rule.name]
+
+
 LIVE: tuple[Source, ...] = ("samples", "traffic", "latency")
 
 

@@ -19,6 +19,8 @@ SEVERITIES: tuple[str, ...] = get_args(Severity)
 LONGEST_WINDOW = 3600
 WEEK = 7 * 86_400
 
+NO_NUL = r"^[^\x00]*$"
+"""PostgreSQL cannot store the character."""
 Seconds = Annotated[int, Field(ge=0, le=WEEK)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 
@@ -30,7 +32,7 @@ class Filters(BaseModel):
 
     event_type: str | None = Field(None, description="Verb of the client message, such as EVENT.")
     kind: int | None = Field(None, ge=0, le=65535, description="Kind of the Nostr event.")
-    client: str | None = Field(None, min_length=1, max_length=200, description="A client_id.")
+    client: str | None = Field(None, min_length=1, max_length=200, pattern=NO_NUL, description="A client_id.")
     error_code: str | None = Field(None, description="Normalised error code, such as rate-limited.")
 
     @property
@@ -44,7 +46,7 @@ class Rule(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="What it is called in addresses and commands.")
-    title: str = Field(min_length=1, max_length=120, description="What notices call it.")
+    title: str = Field(min_length=1, max_length=120, pattern=NO_NUL, description="What notices call it.")
     measure: str = Field(description="What is watched: one of the measures of docs/alerts.md.")
     condition: Condition = Field(
         "threshold",
@@ -65,10 +67,10 @@ class Rule(BaseModel):
     minimum: int = Field(0, ge=0, description="Messages of the window below which it counts as good: few say little.")
     severity: Severity = Field("warning", description="How grave an incident is.")
     filters: Filters = Filters()
-    channels: tuple[str, ...] = Field(
+    channels: tuple[Annotated[str, Field(max_length=63, pattern=NO_NUL)], ...] = Field(
         (), max_length=20, description="Names of the channels that are told. None: every channel for alerts."
     )
-    advice: str = Field("", max_length=500, description="What to do about it, for notices.")
+    advice: str = Field("", max_length=500, pattern=NO_NUL, description="What to do about it, for notices.")
     enabled: bool = Field(True, description="Whether it is looked at.")
 
     @property

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import psycopg
 from psycopg.types.json import Jsonb
@@ -23,6 +23,7 @@ from core.sql import load
 from core.storage.database import Database
 
 Connection = psycopg.Connection[Any]
+Origin = Literal["default", "edited", "own"]
 BY_NAME: Mapping[str, Rule] = {rule.name: rule for rule in DEFAULTS}
 
 
@@ -31,7 +32,7 @@ class Kept:
     """A rule as it applies. `origin`: whether it is a default as it came, one that was edited, or an operator's own."""
 
     rule: Rule
-    origin: str
+    origin: Origin
     muted_until: datetime | None = None
     changed_at: datetime | None = None
     changed_by: str | None = None

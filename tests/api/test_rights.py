@@ -36,9 +36,19 @@ PATHS = NOBODY.openapi()["paths"]
 
 STAFF = {"admin", "analyst", "business"}
 MAY_CHANGE = {
+<<<<<<< HEAD
     "PUT /retention/{name}": {"admin"},
     "POST /holds": {"admin"},
     "DELETE /holds/{client_id:path}": {"admin"},
+=======
+    "POST /alerts/incidents/{incident_id}/acknowledge": {"admin", "analyst"},
+    "POST /alerts/preview": STAFF,
+    "POST /alerts/rules": {"admin"},
+    "PUT /alerts/rules/{name}": {"admin"},
+    "DELETE /alerts/rules/{name}": {"admin"},
+    "POST /alerts/rules/{name}/mute": {"admin"},
+    "PUT /alerts/channels": {"admin"},
+>>>>>>> 83f96f9 (Alerts over the API and as a command)
     "POST /annotations": {"admin", "analyst"},
     "DELETE /annotations/{annotation_id}": {"admin", "analyst"},
     "POST /channels": {"admin"},

@@ -26,12 +26,12 @@ EXPECTED = {
     "admin": "read catalogue, read report, read client, read billing, read exports, read audit, export report, "
     "export client, export billing, export events, export metadata, manage accounts, "
     "read channels, manage channels, read schedules, manage schedules, read annotations, manage annotations, "
-    "read retention, manage retention",
+    "read retention, manage retention, read alerts, manage alerts, manage incidents",
     "analyst": "read catalogue, read report, read client, read billing, read exports, export report, export client, "
     "export billing, export events, export metadata, read channels, "
-    "read schedules, manage schedules, read annotations, manage annotations",
+    "read schedules, manage schedules, read annotations, manage annotations, read alerts, manage incidents",
     "business": "read catalogue, read report, read client, read billing, read exports, export report, export client, "
-    "export billing, export events, read channels, read schedules, manage schedules, read annotations",
+    "export billing, export events, read channels, read schedules, manage schedules, read annotations, read alerts",
     "client": "read catalogue, read client, read billing, read exports, export client, export billing, export events",
 }
 
