@@ -36,11 +36,9 @@ PATHS = NOBODY.openapi()["paths"]
 
 STAFF = {"admin", "analyst", "business"}
 MAY_CHANGE = {
-<<<<<<< HEAD
     "PUT /retention/{name}": {"admin"},
     "POST /holds": {"admin"},
     "DELETE /holds/{client_id:path}": {"admin"},
-=======
     "POST /alerts/incidents/{incident_id}/acknowledge": {"admin", "analyst"},
     "POST /alerts/preview": STAFF,
     "POST /alerts/rules": {"admin"},
@@ -48,7 +46,6 @@ MAY_CHANGE = {
     "DELETE /alerts/rules/{name}": {"admin"},
     "POST /alerts/rules/{name}/mute": {"admin"},
     "PUT /alerts/channels": {"admin"},
->>>>>>> 83f96f9 (Alerts over the API and as a command)
     "POST /annotations": {"admin", "analyst"},
     "DELETE /annotations/{annotation_id}": {"admin", "analyst"},
     "POST /channels": {"admin"},
