@@ -26,6 +26,7 @@ class Entry:
 
 ENTRIES = (
     Entry("Analytics", "pages/realtime.py", "Realtime", ":material/sensors:", STAFF, default=True),
+    Entry("Analytics", "pages/alerts.py", "Alerts", ":material/notifications:", STAFF),
     Entry("Analytics", "pages/traffic.py", "Traffic", ":material/show_chart:", STAFF),
     Entry("Analytics", "pages/users.py", "Users", ":material/group:", STAFF),
     Entry("Analytics", "pages/performance.py", "Performance", ":material/speed:", STAFF),

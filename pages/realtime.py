@@ -5,7 +5,7 @@ import streamlit as st
 from core import formats
 from core.exceptions import DatabaseUnavailableError
 from core.settings import get_settings
-from dashboard import auth, ingest_state, live, realtime_cards
+from dashboard import alert_strip, auth, ingest_state, live, realtime_cards
 from dashboard.components import LiveState, empty_state, live_badge, page_header, quiet_line
 from dashboard.live import View
 from dashboard.places import now
@@ -67,6 +67,7 @@ def board() -> None:
         st.rerun()  # nothing to show yet: Home.py shows that the database is away
     with head:
         page_header("Realtime", badge(view, fresh))
+    alert_strip.open_alerts(user.scope, at)
     counts = ingest_state.troubles(user.scope, at)
     address = f"ws://localhost:{get_settings().tap_port}"
     if view.meta.complete_up_to is None:
