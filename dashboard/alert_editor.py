@@ -85,9 +85,7 @@ def _form(rule: Rule, *, new: bool) -> dict[str, Any]:
     given["severity"] = four.selectbox("Severity", severities, severities.index(rule.severity), key=key + "severity")
     in_ = "deviations" if given["condition"] == "baseline" else unit
     one, two, three, four = st.columns(4, gap="small")
-    given["threshold"] = one.number_input(
-        f"Threshold, {unit_words}", value=float(rule.threshold), key=key + "threshold"
-    )
+    given["threshold"] = one.number_input(f"Threshold, {in_}", value=float(rule.threshold), key=key + "threshold")
     given["recover"] = two.number_input(f"Over at, {in_}", value=rule.recover, key=key + "recover",
                                         placeholder="the threshold")  # fmt: skip
     given["window"] = three.number_input("Window, seconds", 10, 3600, rule.window, key=key + "window")

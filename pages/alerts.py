@@ -10,7 +10,7 @@ from dashboard.places import now
 
 user = auth.require("admin", "analyst", "business")
 
-SECTIONS = {"incidents": alert_incidents.show, "rules": alert_rules.show}
+SECTIONS = {"Incidents": alert_incidents.show, "Rules": alert_rules.show}
 REFRESH = 5.0
 
 head, tools = st.columns([2, 1], vertical_alignment="center", gap="small")
@@ -18,16 +18,15 @@ with tools, st.container(key="tools", horizontal=True, horizontal_alignment="rig
     section = st.segmented_control(
         "Section",
         list(SECTIONS),
-        default="incidents",
+        default="Incidents",
         required=True,
-        format_func=str.capitalize,
         key="alert-section",
         bind="query-params",
         label_visibility="collapsed",
     )
 
 
-@st.fragment(run_every=REFRESH if section == "incidents" else None)
+@st.fragment(run_every=REFRESH if section == "Incidents" else None)
 def board() -> None:
     """Runs alone every few seconds, while incidents are looked at: a form must not."""
     auth.recheck(user)
@@ -43,7 +42,7 @@ def board() -> None:
     said = st.session_state.pop("al-error", None)
     if said:
         st.error(said, icon=":material/error:")
-    SECTIONS[section or "incidents"](user, alerts, at)
+    SECTIONS[section or "Incidents"](user, alerts, at)
 
 
 with st.container(key="live-alerts"):
