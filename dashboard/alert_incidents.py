@@ -61,6 +61,7 @@ def _facts(alerts: Alerts, at: datetime) -> None:
                 Fact("Incidents", str(len(week)), "last 7 days"),
                 Fact("Half were over in", formats.duration(median(lasted) if lasted else None), "last 7 days"),
                 Fact("Rules", str(len(on)), f"on{f', {muted} muted' if muted else ''}"),
+                Fact("A look takes", formats.milliseconds(alerts.milliseconds), "at all rules"),
                 Fact("Told", told if len(told) < 24 else str(len(alerts.told)), "where a rule names nobody",
                      alarm=not alerts.told and not any(each.rule.channels for each in on)),
             ]

@@ -37,5 +37,5 @@ def _line(incident: Incident, at: datetime) -> str:
     return (
         f'<a class="alert {rule.severity}" href="{BASE}/alerts?incident={incident.incident_id}">'
         f"<i></i><b>{escape(rule.title)}</b><span>{escape(causes)}</span>"
-        f"<em>{escape(wording.value(incident.last_value, rule.what.unit))} · {escape(since + seen)}</em></a>"
+        f"<em>{escape(wording.value(incident.last_value, rule.what.unit))} · for {escape(since + seen)}</em></a>"
     )

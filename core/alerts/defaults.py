@@ -9,7 +9,7 @@ DEFAULTS: tuple[Rule, ...] = (
         name="answers-stopped", title="Answers have stopped", measure="waiting_seconds", threshold=5, recover=2,
         window=10, hold=5, recover_after=20, minimum=20, severity="critical",
         advice="The relay takes messages and does not answer them. See its log and its load; the clients and kinds "
-        "below are what waits.",
+        "named here are what waits.",
     ),
     Rule(
         name="unanswered", title="Messages stay unanswered", measure="unanswered_share", threshold=5, recover=2,
@@ -34,7 +34,7 @@ DEFAULTS: tuple[Rule, ...] = (
     Rule(
         name="much-traffic", title="Unusually much traffic", measure="events_per_second", condition="baseline",
         threshold=8, recover=4, window=600, hold=300, minimum=600,
-        advice="One app or client often explains it; see below. A limit in the relay, or TAP_MAX_CONNECTIONS, helps.",
+        advice="One app or client often explains it. A limit in the relay, or TAP_MAX_CONNECTIONS, helps.",
     ),
     Rule(
         name="little-traffic", title="Unusually little traffic", measure="events_per_second", condition="baseline",

@@ -9,7 +9,7 @@ from math import isnan
 import pytest
 
 from core import annotations as charted
-from core.alerts import store
+from core.alerts import store, wording
 from core.alerts.defaults import DEFAULTS
 from core.alerts.judging import Reading
 from core.alerts.readings import gather
@@ -151,6 +151,7 @@ def test_what_waits_is_told_before_it_has_a_row(world: World) -> None:
     assert [(part.dimension, part.name, part.share) for part in incident.why if part.share > 0.5] == [
         ("app", "trystero", 0.9), ("client", "loud", 0.9), ("kind", "21000", 0.9), ("event_type", "EVENT", 0.9)
     ]  # fmt: skip
+    assert wording.headline(incident) == "Answers have stopped: app trystero, client loud, kind 21000"
 
 
 def test_a_rule_that_is_switched_off_ends_its_incident(world: World) -> None:
