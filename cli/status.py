@@ -21,6 +21,8 @@ from core.reports.ingest_advice import Advice, advice
 from core.reports.storage_state import StorageState, storage_state
 from core.settings import get_settings
 
+ALWAYS = ["worker", "received", "stored"]
+
 
 def status(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for monitors.")] = False, demo: Demo = None
@@ -80,7 +82,7 @@ def _lag(state: StorageState, now: datetime) -> float | None:
 def _show(result: Result, state: StorageState, work: Health, found: list[Advice], now: datetime) -> None:
     for name in ("sources", "reasons", "spools"):
         if not result[name].empty:
-            _print(name, result[name])
+            _print(name, _telling(result[name]))
     lag = _lag(state, now)
     behind = "nothing was sampled yet" if lag is None else f"complete up to {lag:,.0f} s ago"
     typer.echo(f"Ingest: {behind}.")
@@ -93,6 +95,13 @@ def _show(result: Result, state: StorageState, work: Health, found: list[Advice]
         typer.echo(trouble, err=True)
     if not any(one.grave for one in found):
         typer.echo("No records are being lost.")
+
+
+def _telling(frame: pd.DataFrame) -> pd.DataFrame:
+    """Without the columns that say the same of every row: nothing. One screen has no room for them."""
+    counts = frame.select_dtypes("number").drop(columns=ALWAYS, errors="ignore")
+    silent = [name for name in counts if not counts[name].fillna(0).any()]
+    return frame.drop(columns=[*silent, *(name for name in frame if frame[name].isna().all())])
 
 
 def _print(title: str, frame: pd.DataFrame) -> None:

@@ -17,7 +17,8 @@ from core.exceptions import DatabaseUnavailableError, RelayAnalyticsError
 from core.settings import Settings
 from core.storage import migrate, partitions
 from core.storage.connections import Database
-from core.storage.database import database_of, embedded_server
+from core.storage.database import DEMO_SUFFIX, REAL, database_of, embedded_server, with_database
+from core.storage.embedded import EmbeddedServer
 from core.storage.replica import state_of
 
 OLDEST = 150000
@@ -45,7 +46,7 @@ def database(settings: Settings) -> Iterator[Finding]:
         if not server.is_running():
             yield ok("database", f"The embedded one in {server.home} does not run; it starts with the program.")
             return
-        dsn = server.dsn("relay_analytics")
+        dsn = _embedded(server)
     else:
         yield from _password(dsn)
     with closing(Database(dsn)) as opened:
@@ -65,6 +66,14 @@ def database(settings: Settings) -> Iterator[Finding]:
                 yield from _schema(opened)
         except psycopg.errors.InsufficientPrivilege as error:
             yield fail("rights", f"{error}".strip(), "The tables belong to another user: connect as that one.")
+
+
+def _embedded(server: EmbeddedServer) -> str:
+    """The real database; while there is none, that of the demo."""
+    real = server.dsn(REAL)
+    with closing(Database(server.dsn("postgres"))) as maintenance:
+        names = set(maintenance.read("SELECT datname FROM pg_database")["datname"])
+    return real if REAL in names else with_database(real, REAL + DEMO_SUFFIX)
 
 
 def replica(settings: Settings) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
+import pandas as pd
 import psycopg
 import pytest
 from typer.testing import CliRunner
@@ -19,6 +20,7 @@ from cli.checks import database as database_checks
 from cli.checks import host, network
 from cli.checks.finding import Finding
 from cli.main import app
+from cli.status import _telling
 from core.accounts import users
 from core.settings import Settings, get_settings
 from core.spools import spool_directory
@@ -204,6 +206,12 @@ def test_status_for_monitors(environment: pytest.MonkeyPatch) -> None:
     assert said["lag_seconds"] is None
     assert said["database"]["schema"] > 0
     assert said["ingest"]["summary"]["dropped"] == 0
+
+
+def test_status_leaves_out_what_says_nothing() -> None:
+    frame = pd.DataFrame({"relay": ["r"], "host": [None], "worker": [0], "received": [5], "stored": [5], "lost": [0]})
+    assert list(_telling(frame)) == ["relay", "worker", "received", "stored"]
+    assert list(_telling(frame.assign(lost=[2], host=["east"]))) == list(frame)
 
 
 def test_migrate_shows_and_does(environment: pytest.MonkeyPatch) -> None:
