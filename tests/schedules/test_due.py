@@ -15,7 +15,7 @@ from core.schedules.due import MOST_MISSED, enter_due
 from core.schedules.ledger import TASK
 from core.schedules.timing import due_between
 from core.storage.database import Database
-from tests.schedules.conftest import ADMIN, MADE_AT, Make
+from tests.schedules.conftest import ADMIN, MADE_AT, Make, stored
 
 ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Africa/Cairo", "Australia/Lord_Howe")
 YEAR_LATER = datetime(2027, 1, 1, 12, 30, tzinfo=UTC)
@@ -112,14 +112,14 @@ def test_what_a_clock_far_ahead_did_is_done_again_when_it_is_really_due(database
     assert all(run.due_at <= MADE_AT + 45 * DAY for run in runs)
 
 
-def test_workers_that_look_at_the_same_time_enter_nothing_twice(database: Database, schedule: Make) -> None:
+def test_workers_that_look_at_the_same_time_enter_nothing_twice(any_database: Database) -> None:
     for number in range(4):
-        schedule(name=f"Daily {number}")
+        stored(any_database, name=f"Daily {number}")
     with ThreadPoolExecutor(6) as pool:
-        counted = list(pool.map(lambda _: enter_due(database, MADE_AT + 3 * DAY).queued, range(12)))
+        counted = list(pool.map(lambda _: enter_due(any_database, MADE_AT + 3 * DAY).queued, range(12)))
     assert sum(counted) == 12
-    assert len(ledger.listing(database)) == 12
-    assert jobs(database) == waiting(database)
+    assert len(ledger.listing(any_database)) == 12
+    assert jobs(any_database) == waiting(any_database)
 
 
 def test_what_was_due_while_it_was_paused_is_not_sent(database: Database, schedule: Make) -> None:
