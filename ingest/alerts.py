@@ -18,7 +18,7 @@ import structlog
 
 from core.alerts.evaluation import EVERY, Evaluator, Round
 from core.alerts.surroundings import Surroundings
-from core.exceptions import StatementTimeoutError
+from core.exceptions import DatabaseUnavailableError, StatementTimeoutError
 from core.settings import Settings
 from core.storage.database import Database
 
@@ -38,6 +38,10 @@ async def watch(
             started = time.monotonic()
             try:
                 observe(await loop.run_in_executor(thread, evaluator.look, datetime.now(UTC)))
+            except DatabaseUnavailableError:
+                raise
             except (StatementTimeoutError, psycopg.Error) as error:
                 log.warning("The rules for alerts could not be looked at; again in a moment", error=str(error))
+            except Exception:
+                log.exception("Looking at the rules for alerts failed; again in a moment")
             await asyncio.sleep(max(every - (time.monotonic() - started), SHORTEST_PAUSE))

@@ -27,7 +27,7 @@ WITH hours AS (
 ), ranked AS (
     SELECT *, row_number() OVER (PARTITION BY dimension ORDER BY abs(during - before) DESC) AS place FROM rates
     UNION ALL
-    SELECT 'all', NULL, NULL, sum(before), sum(during), 1 FROM rates WHERE dimension = 'event_type'
+    SELECT 'all', NULL, NULL, coalesce(sum(before), 0), coalesce(sum(during), 0), 1 FROM rates WHERE dimension = 'event_type'
 )
 SELECT dimension,
        CASE dimension WHEN 'all' THEN '' WHEN 'client' THEN c.client_id WHEN 'event_type' THEN t.name

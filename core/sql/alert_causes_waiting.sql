@@ -9,6 +9,6 @@ WITH newest AS (
 SELECT CASE grouping(app, client_id, event_type, kind) WHEN 15 THEN 'all' WHEN 7 THEN 'app' WHEN 11 THEN 'client'
             WHEN 13 THEN 'event_type' ELSE 'kind' END AS dimension,
        CASE WHEN grouping(app, client_id, event_type, kind) = 15 THEN ''
-            ELSE coalesce(app, client_id, event_type, kind::text) END AS name, 0::float8 AS before, sum(n)::float8 AS during
+            ELSE coalesce(app, client_id, event_type, kind::text) END AS name, 0::float8 AS before, coalesce(sum(n), 0)::float8 AS during
 FROM facts
 GROUP BY GROUPING SETS ((), (app), (client_id), (event_type), (kind))

@@ -10,6 +10,7 @@ import pytest
 
 from core import annotations as charted
 from core.alerts import store, wording
+from core.alerts.causes import causes
 from core.alerts.defaults import DEFAULTS
 from core.alerts.judging import Reading
 from core.alerts.readings import gather
@@ -62,7 +63,8 @@ def test_an_incident_opens_tells_its_worst_value_and_closes(world: World) -> Non
     assert (drawn.at, drawn.until, drawn.text) == (incident.opened_at, incident.ended_at, "Errors (warning)")
 
 
-def test_it_says_who_and_what_made_the_change(world: World) -> None:
+def test_it_says_who_and_what_made_the_change(any_database: Database) -> None:
+    world = World(any_database)
     with only(ERRORS):
         world.pass_(60, 10, client="steady")
         world.pass_(40, 10, client="loud", event_type="EVENT", kind=21000, outcome="rejected", error_code="blocked",
@@ -152,6 +154,11 @@ def test_what_waits_is_told_before_it_has_a_row(world: World) -> None:
         ("app", "trystero", 0.9), ("client", "loud", 0.9), ("kind", "21000", 0.9), ("event_type", "EVENT", 0.9)
     ]  # fmt: skip
     assert wording.headline(incident) == "Answers have stopped: app trystero, client loud, kind 21000"
+
+
+@pytest.mark.parametrize("rule", DEFAULTS, ids=lambda rule: rule.name)
+def test_every_rule_can_be_explained_where_nothing_ever_was(rule: Rule, world: World) -> None:
+    assert causes(world.database, rule, 10.0, world.now, world.now, AROUND) == []
 
 
 def test_a_rule_that_is_switched_off_ends_its_incident(world: World) -> None:
