@@ -21,7 +21,7 @@ from psycopg.types.json import Jsonb
 
 from core.billing import erasing
 from core.exceptions import ClientBilledError, ClientHeldError, UnknownClientError
-from core.storage import ledger
+from core.storage import ledger, shape_hours
 from core.storage.connections import Database, unavailable
 
 IDENTITY = "forgotten"
@@ -132,6 +132,7 @@ def clear_raw(database: Database, client_no: int, now: datetime) -> int:
                 # Again until there is none: a partition made meanwhile is not seen by the statement under way.
                 while changed := _clear_day(connection, table, client_no, day):
                     cleared += changed
+        shape_hours.count_again(connection, client_no)
         connection.execute("UPDATE forgotten_clients SET erased_at = %s WHERE client_no = %s", [now, client_no])
     return cleared
 

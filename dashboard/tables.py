@@ -14,6 +14,8 @@ from core.reports.declaration import Report
 ROW_HEIGHT = 32
 MOST_HEIGHT = 460
 MINIMUM = 84
+PARTS = ("share", "error_rate", "change", "growth", "retained")
+"""Columns that are parts of a whole, 0 to 1."""
 
 
 def table(
@@ -61,13 +63,15 @@ def _column(name: str, unit: str | None, label: str | None, values: pd.Series, a
     kinds = st.column_config
     if as_bar:
         most = float(values.max()) if len(values) else 1.0
-        form = "bytes" if unit == "bytes" else "compact"
+        form = "bytes" if unit == "bytes" else "percent" if name in PARTS else "compact"
         return kinds.ProgressColumn(title, format=form, min_value=0, max_value=most or 1.0, color="primary", width=120)
     if name == "client_id":
         return kinds.TextColumn(title, width=150)
     if pd.api.types.is_datetime64_any_dtype(values.dtype):
         return kinds.DatetimeColumn(title, format="YYYY-MM-DD HH:mm")
-    if name in ("share", "error_rate", "change", "growth", "retained"):
+    if name == "shape":
+        return kinds.TextColumn(title, width=330)
+    if name in PARTS:
         return kinds.NumberColumn(title, format="percent", width=70)
     if unit == "bytes":
         return kinds.NumberColumn(title, format="bytes", width=80)

@@ -7,6 +7,7 @@ from core.charts import history
 from dashboard import auth, charts, exports, filter_bar, happened, kpis
 from dashboard.components import card, colour_of, empty_state, legend, notes
 from dashboard.data import load
+from dashboard.query_shapes import query_shapes
 from dashboard.tables import table
 
 user = auth.require("admin", "analyst", "business")
@@ -106,3 +107,5 @@ with (
         st.caption(
             "No REQ delivered a stored event here." if filters.client is None else "Not kept by client, only for all."
         )
+
+query_shapes(user, filters)

@@ -38,7 +38,8 @@ LEGENDS = {
 """The series of charts that carry no legend of their own, and their colours."""
 TABLES = {
     "event_types": "By type of message", "kinds": "By kind of event", "error_codes": "By error", "clients": "By client",
-    "peak_hours": "Busiest hours", "session_lengths": "Length of connections", "adjustments": "Adjustments",
+    "peak_hours": "Busiest hours", "session_lengths": "Length of connections", "shapes": "By query shape",
+    "adjustments": "Adjustments",
 }  # fmt: skip
 """What tables are called; a timeline is called after its buckets."""
 TIMELINES = {"hour": "Hour by hour", "day": "Day by day", "week": "Week by week", "month": "Month by month"}
@@ -80,6 +81,12 @@ SELECTIONS: Mapping[str, Selection] = {
             "event_types": ("event_type", "answered", "unanswered", *PERCENTILES),
             "timeline": ("timestamp", "answered", "unanswered", *PERCENTILES),
         },
+    ),
+    "shapes": Selection(
+        "summary",
+        "messages",
+        ("messages", "counted"),
+        {"shapes": ("event_type", "shape", "share", "messages", "unanswered", "p50_ms", "p95_ms")},
     ),
     "errors": Selection(
         "timeline",

@@ -12,6 +12,7 @@ from core.reports.errors import errors
 from core.reports.ingest import ingest
 from core.reports.realtime import realtime
 from core.reports.response_times import response_times
+from core.reports.shapes import shapes
 from core.reports.traffic import traffic
 from core.reports.users import users
 
@@ -23,6 +24,7 @@ REPORTS = {
         users,
         bandwidth,
         response_times,
+        shapes,
         errors,
         connections,
         clients,
@@ -43,6 +45,7 @@ __all__ = [
     "ingest",
     "realtime",
     "response_times",
+    "shapes",
     "traffic",
     "users",
 ]

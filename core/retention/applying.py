@@ -13,7 +13,7 @@ from psycopg import sql
 from core.retention import holds
 from core.retention.policies import MINUTES, RAW, SAMPLES, Policy, policies
 from core.settings import Settings
-from core.storage import fold, partitions, timescale
+from core.storage import fold, partitions, shape_hours, timescale
 from core.storage.connections import Database
 
 DAY = timedelta(days=1)
@@ -64,6 +64,10 @@ def apply(
             continue
         if policy.name in PARTITIONED:
             tables = tuple(table for table, _ in policy.tables)
+            if policy.name == RAW:
+                shape_hours.count(database, before, stopping)  # it is counted from raw rows only: before they go
+                if stopping():
+                    continue
             mark = "raw_from" if policy.name == RAW else "samples_from"
             gone[policy.name] = partitions.drop_before(database, before, tables=tables, mark=mark)
         elif policy.name == MINUTES:

@@ -1289,3 +1289,22 @@ CREATE TABLE held_connections (LIKE connections_raw);
 CREATE INDEX held_events_client ON held_events (client_no, timestamp);
 CREATE INDEX held_deliveries_client ON held_deliveries (client_no);
 CREATE INDEX held_connections_client ON held_connections (client_no);
+
+CREATE TABLE shape_hour (                          -- what each query shape costs; see core/storage/shape_hours.py
+    bucket        timestamptz NOT NULL,
+    relay_id      smallint NOT NULL,
+    event_type_id smallint NOT NULL,
+    shape         text NOT NULL,
+    n             bigint NOT NULL,
+    unanswered    bigint NOT NULL,
+    events_out    bigint NOT NULL,
+    rt_n          bigint NOT NULL,
+    rt_sum        double precision NOT NULL,
+    bins          bytea NOT NULL,                  -- see core/storage/shape_bins.py
+    PRIMARY KEY (bucket, relay_id, event_type_id, shape)
+);
+CREATE TABLE shape_hour_counted (                  -- the hours it holds
+    bucket timestamptz PRIMARY KEY,
+    n      bigint NOT NULL,                        -- REQ and COUNT messages found in raw rows
+    seen   bigint NOT NULL                         -- those that the other roll-ups knew of then
+);

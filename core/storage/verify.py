@@ -16,6 +16,7 @@ from core.storage import (
     connection_minutes,
     hour_totals,
     latency_packs,
+    shape_hours,
 )
 from core.storage.connections import Database
 from core.storage.fold import recall
@@ -70,6 +71,8 @@ def verify(
         for table in active_clients.TABLES:
             found += _compare_active_clients(connection, table, first, last, limit)
         found += _compare_connection_hours(connection, first, last, limit)
+        lower, upper = _recountable(connection, "shape_hour", first, last)
+        found += _compare_shape_hours(connection, lower, upper, limit)
         return found + _compare_connection_minutes(connection, first, last, limit)
 
 
@@ -249,6 +252,34 @@ def _compare_packs(
     )
     return [
         Difference("latency_pack", row[:4], {"bytes": row[4:6]} | ({"total": row[6:8]} if row[6] != row[7] else {}))
+        for row in rows.fetchall()
+    ]
+
+
+def _compare_shape_hours(
+    connection: psycopg.Connection[Any], start: datetime, end: datetime, limit: int
+) -> list[Difference]:
+    """Costs of query shapes against the raw rows, in hours that do not wait to be counted."""
+    keys, names = "bucket, relay_id, event_type_id, shape", shape_hours.MEASURES
+    both = ", ".join(f"stored.{name}, recount.{name}" for name in names)
+    differs = " OR ".join(f"stored.{name} IS DISTINCT FROM recount.{name}" for name in names)
+    rows = connection.execute(
+        f"""WITH stored AS (SELECT * FROM shape_hour WHERE bucket >= %(start)s AND bucket < %(end)s),
+                 recount AS ({shape_hours.RECOUNT}), due AS ({shape_hours.DUE})
+            SELECT {keys}, {both} FROM stored FULL JOIN recount USING ({keys})
+            WHERE ({differs}) AND bucket NOT IN (SELECT bucket FROM due) ORDER BY {keys} LIMIT %(limit)s""".encode(),
+        {"start": start, "end": end, "before": end, "limit": limit},
+    )
+    return [
+        Difference(
+            "shape_hour",
+            row[:4],
+            {
+                name: (row[4 + 2 * place], row[5 + 2 * place])
+                for place, name in enumerate(names)
+                if row[4 + 2 * place] != row[5 + 2 * place]
+            },
+        )
         for row in rows.fetchall()
     ]
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 from itertools import repeat
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.records import Batch, Connection, Delivery, Event, Sample
+from ingest.demo import queries
 from ingest.demo.answers import REASONS, Floats, outcomes, response_times
 from ingest.demo.population import Numbers, Population
 from ingest.demo.rhythm import Hour, Incident
@@ -32,6 +34,7 @@ PAYLOAD_IN: dict[str, tuple[float, float]] = {
 ANSWER: dict[str, int] = {"EVENT": 80, "REQ": 20, "COUNT": 38, "AUTH": 80, "NEG-OPEN": 600, "NEG-MSG": 600}
 KINDS = np.array([*STORED_KINDS, *EPHEMERAL_KINDS])
 KIND_SHARES = np.array([*STORED_KINDS.values(), *EPHEMERAL_KINDS.values()])
+QUERY_FACTS = queries.metadata()
 TYPICAL_EVENT = 900  # bytes of an event that a REQ delivers
 
 
@@ -68,6 +71,9 @@ def _events(
 ) -> list[Event]:
     count = len(when)
     rejected, unanswered, slowness = _effects(hour.incidents, when)
+    asked = queries.drawn(random, count) if verb in ("REQ", "COUNT") else None
+    if asked is not None:
+        slowness = slowness * queries.SLOWNESS[asked]
     ended, codes = outcomes(random, verb, rejected, unanswered)
     times = response_times(random, verb, ended, slowness)
     median, spread = PAYLOAD_IN[verb]
@@ -86,6 +92,7 @@ def _events(
         kinds = [22242] * count
     identified = verb in {"EVENT", "AUTH"}
     ids = random.bytes(32 * count) if identified else b""
+    told: list[dict[str, Any]] = [{}] * count if asked is None else [QUERY_FACTS[place] for place in asked.tolist()]
     rows = zip(
         when.tolist(), who.tolist(), ended, codes, times, payload_in.tolist(), payload_out.tolist(),
         frames_out.tolist(), delivered.tolist(), kinds, random.random(count).tolist(), strict=True,
@@ -108,7 +115,7 @@ def _events(
             event_id=ids[32 * row : 32 * row + 32] if identified else None,
             connection=_connection(hour, client),
             app=population.apps[client],
-            metadata={"reason": REASONS[code]} if code in REASONS else None,
+            metadata=told[row] | ({"reason": REASONS[code]} if code in REASONS else {}) or None,
         )
         for row, (at, client, outcome, code, time, size_in, size_out, frames, events_out, kind, early) in enumerate(
             rows

@@ -1,4 +1,4 @@
-"""Small work that keeps tables from growing for ever."""
+"""Small work of every hour: counting what has ended, and keeping tables from growing for ever."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import timedelta
 from core.accounts import sessions, throttle, tickets
 from core.retention import applying
 from core.sql import load
+from core.storage import shape_hours
 from ingest.jobs.task import Work
 
 KEEP_JOBS = timedelta(days=30)
@@ -16,6 +17,11 @@ KEEP_JOBS = timedelta(days=30)
 def retention(work: Work) -> str:
     gone = applying.apply(work.database, work.settings, work.now, work.stopping)
     return ", ".join(f"{count} of {name}" for name, count in gone.items() if count) or "nothing to remove"
+
+
+def shapes(work: Work) -> str:
+    counted = shape_hours.count(work.database, work.now, work.stopping)
+    return f"{counted.messages} messages of {counted.hours} hours counted"
 
 
 def sign_ins(work: Work) -> str:

@@ -17,16 +17,19 @@ from pathlib import Path
 from time import monotonic, sleep
 
 import pytest
+from msgspec.structs import replace
 from playwright.sync_api import Browser, BrowserContext, Page, StorageState, expect, sync_playwright
 
 from core.accounts import sessions, users
 from core.records import Event
 from core.settings import ROOT
+from core.storage import shape_hours
 from core.storage.database import Database
 from dashboard.places import BASE
 from tests.support import servers, traffic
 
 PASSWORD = "correct horse battery"
+SHAPES = ["kinds×1 authors×1", "kinds×≤5 authors×≤50 since limit≤50", "ids×≤5", "kinds×1 #p×1 | kinds×≤5 #e×≤10 (×≤5)"]
 SHOTS = ROOT / "test-results"
 START_LIMIT = 60.0
 FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
@@ -111,11 +114,13 @@ def weeks(served: Served) -> Served:
     events: list[Event] = []
     for days in range(21):
         then = now - timedelta(days=days, hours=3)
-        events += traffic.messages(then, 40 + days, "REQ")
+        asked = enumerate(traffic.messages(then, 40 + days, "REQ"))
+        events += [replace(one, metadata={"shape": SHAPES[place % len(SHAPES)]}) for place, one in asked]
         events += traffic.messages(then, 25, "EVENT", "key:acme")
         events += traffic.messages(then, 9, "CLOSE", "key:other")
         events += [traffic.refusal(then, "rate-limited: slow down", "key:acme")] * 3
     traffic.write(served.database, events, traffic.samples(now))
+    shape_hours.count(served.database, now)
     return served
 
 

@@ -9,12 +9,13 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 import streamlit as st
+from msgspec.structs import replace
 from psycopg.conninfo import conninfo_to_dict
 from streamlit.testing.v1 import AppTest
 
 from core import formats, reports
 from core.records import Event
-from core.storage import connections
+from core.storage import connections, shape_hours
 from core.storage.database import Database
 from core.tariffs import read_tariff
 from core.tariffs.currencies import amount
@@ -211,3 +212,20 @@ def test_a_single_event_is_enough_for_every_page(page: str, app: OpenApp, people
     shown = opened(app("admin"), page, range="7d")
     assert not shown.exception
     assert not shown.error
+
+
+def test_shapes_are_shown_once_they_are_counted_and_only_where_they_are_kept(app: OpenApp, people: Database) -> None:
+    then = datetime.now(UTC) - timedelta(hours=3)
+    asked = [replace(one, metadata={"shape": "kinds×1 limit≤50"}) for one in traffic.messages(then, 5)]
+    traffic.write(people, asked, traffic.samples(then))
+    waiting = opened(app("analyst"), "performance", range="7d")
+    assert any("5 REQ and COUNT messages are not counted" in one.value for one in waiting.caption)
+    shape_hours.count(people, datetime.now(UTC))
+    shown = opened(app("analyst"), "performance", range="30d")
+    assert not shown.exception
+    [frame] = [one.value for one in shown.dataframe if "shape" in one.value]
+    report = reports.shapes(people, **range_of(30)).frame
+    assert frame["shape"].tolist() == report["shape"].tolist() == ["kinds×1 limit≤50"]
+    assert frame["share"].tolist() == [1.0]
+    for query in ({"type": "EVENT"}, {"kind": "1"}, {"client": "address:1"}):
+        assert not any("shape" in one.value for one in opened(app("analyst"), "performance", **query).dataframe)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from datetime import UTC, date, datetime, timedelta
 from itertools import chain
+from statistics import median
 
 import pytest
 
+from core.metadata import allowed
 from core.records import ERROR_CODES, EVENT_TYPES, OUTCOMES, Batch, Delivery, Event, decode_batch, encode_batch
 from ingest.demo.days import history
 from ingest.demo.rhythm import incidents
@@ -131,3 +133,15 @@ def test_incidents_are_visible(events: list[Event]) -> None:
 def test_another_seed_is_another_history() -> None:
     one, other = (list(history(UNTIL, days=1, messages=200, clients=50, seed=seed)) for seed in (1, 2))
     assert one != other
+
+
+def test_queries_have_shapes_of_which_some_are_slower(events: list[Event]) -> None:
+    asked = [event for event in events if event.event_type in ("REQ", "COUNT")]
+    times = defaultdict(list)
+    for event in asked:
+        assert allowed(event.metadata or {}) == (event.metadata, True)
+        if event.response_time_ms is not None:
+            times[(event.metadata or {})["shape"]].append(event.response_time_ms)
+    assert len(times) >= 6
+    assert median(times["search limit≤50"]) > 5 * median(times["ids×≤5"])
+    assert not any("shape" in (event.metadata or {}) for event in events if event.event_type not in ("REQ", "COUNT"))

@@ -70,6 +70,7 @@ def test_no_raw_chunk_is_read(report: Report, granularity: str, database: Databa
         "top": 9,
     }
     anything |= {"client_no": 0, "clients": [0], "time_zone": "UTC", "search": None, "measure": "bytes", "offset": 0}
+    anything |= {"sort": "time", "shapes": ["kinds×1"]}
     anything |= {"hours": [1], "firsts": [oracle.FIRST], "lasts": [oracle.NOW], "signs": [1]}
     anything |= {"top": 5, "peaks": 5, "numbers": [1], "period_id": 1}
     anything |= {"steps": [0], "buckets": [oracle.FIRST], "name": "mark", "packed_before": oracle.FIRST}
@@ -99,3 +100,11 @@ def test_the_latest_errors_are_found_by_their_index(database: Database) -> None:
         connection.execute("SET enable_seqscan = off")
         rows = connection.execute(f"EXPLAIN {load('errors_latest')}".encode(), parameters | {"limit": 50}).fetchall()
     assert any("Index Scan" in row[0] and "timestamp" in row[0] for row in rows)
+
+
+def test_the_costs_of_shapes_are_found_by_their_hours(database: Database) -> None:
+    parameters = {"start": oracle.FIRST, "end": oracle.NOW, "event_type": None, "sort": "time", "limit": 20}
+    with database.connect() as connection:
+        connection.execute("SET enable_seqscan = off")
+        rows = connection.execute(f"EXPLAIN {load('shapes')}".encode(), parameters).fetchall()
+    assert any("Index Cond" in row[0] and "bucket" in row[0] for row in rows)
