@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 
+from core.exceptions import RelayAnalyticsError
 from core.jobs import runs
 from ingest.jobs.task import Task, Work
 
@@ -33,7 +34,8 @@ def _entered(task: Task, work: Work, arguments: dict[str, Any]) -> str:
     try:
         result = task.run(work, **arguments) or "done"
     except Exception as error:
-        log.warning("A job failed", job=task.name, error=str(error) or repr(error), exc_info=True)
+        log.warning("A job failed", job=task.name, error=str(error) or repr(error),
+                    exc_info=not isinstance(error, RelayAnalyticsError))  # fmt: skip
         with work.database.borrow() as connection:
             runs.failed(connection, task.name, datetime.now(UTC), str(error) or repr(error))
         raise
