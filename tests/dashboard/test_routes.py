@@ -181,6 +181,7 @@ def test_a_client_downloads_its_own_report_whatever_the_address_says(http: TestC
     assert (row["client_id"], row["events"]) == ("address:1", "5")
     (entry,) = audit.entries(people)
     assert (entry.actor, entry.via, entry.action) == ("client", "page", "export.report")
+    assert entry.request_id == answer.headers["x-request-id"]
     assert entry.details["query"]["client"] == "address:1"
     for other in ("traffic", "clients", "errors"):
         assert client.get(f"{BASE}/export/{other}/timeline.csv", params=query).status_code == 403
