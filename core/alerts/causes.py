@@ -7,7 +7,7 @@ the roll-ups of the hours.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -18,7 +18,7 @@ from core.reports.query import snapshot
 from core.storage.database import Database
 from core.storage.reading import Read, Rows
 
-MOST_MESSAGES = 50_000
+MOST_MESSAGES = 20_000
 """Messages of each side that are looked at, about."""
 SLICES = 20
 LONGEST = 900.0
@@ -29,7 +29,6 @@ WEEK = timedelta(days=7)
 
 DIMENSIONS: tuple[Dimension, ...] = ("app", "client", "kind", "event_type", "error_code", "reason")
 """In the order in which they are told."""
-Slice = tuple[datetime, datetime]
 
 
 def causes(
@@ -63,32 +62,23 @@ def _of_messages(read: Read, rule: Rule, part: str, held: float, end: datetime) 
     seconds = min(rule.window + held, LONGEST)
     begin = end - timedelta(seconds=seconds)
     sides = [(begin - timedelta(seconds=seconds), begin), (begin, end)]
-    parts = [_sliced(read, start, stop) for start, stop in sides]
+    step = seconds / SLICES
+    widths = [_width(read, start, stop, step) for start, stop in sides]
     filters = rule.filters
     rows = read("alert_causes", {
-        "starts": [start for side in parts for start, _ in side],
-        "ends": [stop for side in parts for _, stop in side],
-        "during": [bool(during) for during, side in enumerate(parts) for _ in side],
-        "before_seconds": _seconds(parts[0]), "during_seconds": _seconds(parts[1]), "part": part,
-        "slow_ms": rule.threshold, "event_type": filters.event_type, "client": filters.client, "kind": filters.kind,
-        "error_code": filters.error_code,
+        "starts": [start for start, _ in sides], "ends": [stop for _, stop in sides], "during": [False, True],
+        "steps": [step, step], "widths": widths, "before_seconds": SLICES * widths[0],
+        "during_seconds": SLICES * widths[1], "part": part, "slow_ms": rule.threshold, "event_type": filters.event_type,
+        "client": filters.client, "kind": filters.kind, "error_code": filters.error_code,
     })  # fmt: skip
     return _ranked(rows, rule)
 
 
-def _sliced(read: Read, start: datetime, end: datetime) -> list[Slice]:
-    """[start, end), or slices of it that hold about MOST_MESSAGES."""
+def _width(read: Read, start: datetime, end: datetime, step: float) -> float:
+    """Seconds of every `step` to look at, so that about MOST_MESSAGES are; all of them where there are no more."""
     asked = {"keys": [0], "starts": [start], "ends": [end], "first": start, "last": end, "event_types": [None]}
-    messages = read("alert_traffic", asked)[0][1]
-    if messages <= MOST_MESSAGES:
-        return [(start, end)]
-    step = (end - start) / SLICES
-    width = step * (MOST_MESSAGES / messages)
-    return [(start + step * number, start + step * number + width) for number in range(SLICES)]
-
-
-def _seconds(slices: Sequence[Slice]) -> float:
-    return sum((end - start).total_seconds() for start, end in slices)
+    messages: int = read("alert_traffic", asked)[0][1]
+    return step * min(MOST_MESSAGES / max(messages, 1), 1.0)
 
 
 def _of_hours(read: Read, rule: Rule, end: datetime) -> list[Contribution]:

@@ -1,11 +1,11 @@
--- What messages of slices of time were, before and during an incident: `starts`, `ends` timestamptz[], `during` boolean[];
--- `before_seconds`, `during_seconds` of the slices together. `part`: what is counted (messages, errors, unanswered, bytes,
+-- What messages were, before and during an incident: `starts`, `ends` timestamptz[], `during` boolean[], of each the first
+-- `widths` float8[] seconds of every `steps` float8[]; `before_seconds`, `during_seconds` of these together. `part`: what is counted (messages, errors, unanswered, bytes,
 -- slow: longer than `slow_ms`); `event_type`, `client`, `error_code` text, `kind` integer or null. Amounts per second, by
 -- one dimension at a time ('all': of everything), and of each those that changed most.
 -- From raw rows: only they say which app, client and kind it was in the same minute; `causes.py` keeps the slices short.
 WITH slices AS (
-    SELECT * FROM unnest(%(starts)s::timestamptz[], %(ends)s::timestamptz[], %(during)s::boolean[])
-                  AS slices (start, "end", during)
+    SELECT * FROM unnest(%(starts)s::timestamptz[], %(ends)s::timestamptz[], %(during)s::boolean[], %(steps)s::float8[],
+                         %(widths)s::float8[]) AS slices (start, "end", during, step, width)
 ), wanted AS (
     SELECT (SELECT event_type_id FROM event_types WHERE name = %(event_type)s) AS event_type_id,
            (SELECT event_type_id FROM event_types WHERE name = 'EVENT') AS of_event,
@@ -22,9 +22,10 @@ WITH slices AS (
                              ELSE 1 END)::float8 AS amount
     FROM slices s CROSS JOIN wanted w
     CROSS JOIN LATERAL (
-        SELECT * FROM traffic_events_raw e WHERE e.timestamp >= s.start AND e.timestamp < s."end"
+        SELECT *, extract(epoch FROM e.timestamp - s.start)::float8 AS since
+        FROM traffic_events_raw e WHERE e.timestamp >= s.start AND e.timestamp < s."end"
     ) AS r
-    WHERE (%(event_type)s::text IS NULL OR r.event_type_id = w.event_type_id)
+    WHERE since - floor(since / step) * step < width AND (%(event_type)s::text IS NULL OR r.event_type_id = w.event_type_id)
       AND (%(client)s::text IS NULL OR r.client_no = w.client_no)
       AND (%(error_code)s::text IS NULL OR r.error_code_id = w.error_code_id)
       AND (%(kind)s::integer IS NULL OR r.kind = %(kind)s)
