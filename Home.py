@@ -15,7 +15,7 @@ except DatabaseUnavailableError:
     user, away = None, True
 
 # In every run, signed in or not, and with every page: so a deep link keeps its page and query string through sign-in.
-page = st.navigation(nav.pages(user), position="sidebar" if user else "hidden")
+page = st.navigation(nav.pages(user), position="sidebar" if user else "hidden", expanded=True)
 if away:
     login.unavailable()
     st.stop()

@@ -102,14 +102,23 @@ def _percentiles(
     return noted(lines + rule, merged, meta, height, "the highest of each percentile")
 
 
+FEWEST_TICKS = 3
+
+
 def _ticks(values: pd.Series) -> list[float]:
-    """1, 3, 10, 30, … between the least and the most: a logarithmic axis labels too many of its own."""
+    """1, 3, 10, 30, … between the least and the most, and steps between where these are few: a logarithmic axis labels
+    too many of its own."""
     known = values[values > 0]
     if known.empty:
         return []
     powers = range(math.floor(math.log10(known.min())), math.ceil(math.log10(known.max())) + 1)
-    steps = [float(f"{step}e{power}") for power in powers for step in (1, 3)]
-    return [step for step in steps if known.min() * 0.9 <= step <= known.max() * 1.1]
+    found: list[float] = []
+    for steps in ((1, 3), (1, 2, 3, 5), range(1, 10)):
+        all_steps = [float(f"{step}e{power}") for power in powers for step in steps]
+        found = [step for step in all_steps if known.min() * 0.9 <= step <= known.max() * 1.1]
+        if len(found) >= FEWEST_TICKS:
+            break
+    return found
 
 
 def connections(result: Result, height: int = 300) -> Chart:

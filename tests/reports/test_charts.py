@@ -6,6 +6,7 @@ from collections import Counter
 from datetime import timedelta
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from core import reports
@@ -139,3 +140,16 @@ def test_clients_that_look_alike_when_short_have_bars_of_their_own(database: Dat
     result = ask(reports.clients, database, start="2026-04-01", end="2026-04-10")
     [rows] = rows_of(result.chart().to_dict())
     assert [row["name"] for row in rows] == alike
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "ticks"),
+    [
+        (0.9, 400, [1, 3, 10, 30, 100, 300]),
+        (18, 66, [20, 30, 50]),
+        (18, 26, [20]),
+        (41, 74, [40, 50, 60, 70, 80]),
+    ],
+)
+def test_an_axis_of_times_has_a_few_round_labels(least: float, most: float, ticks: list[float]) -> None:
+    assert history._ticks(pd.Series([least, most, float("nan")])) == ticks
