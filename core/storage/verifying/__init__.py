@@ -1,0 +1,1 @@
+"""Recounting what is summed, part by part: what `core.storage.verify` puts together."""
