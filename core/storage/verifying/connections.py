@@ -7,10 +7,7 @@ from typing import Any
 
 import psycopg
 
-from core.storage import (
-    connection_hours,
-    connection_minutes,
-)
+from core.storage import connection_hours, connection_minutes
 from core.storage.rollups import HOUR
 from core.storage.verifying.difference import Difference, day_of, kept_from
 

@@ -7,9 +7,7 @@ from typing import Any
 
 import psycopg
 
-from core.storage import (
-    shape_hours,
-)
+from core.storage import shape_hours
 from core.storage.rollups import FACTS_SQL, SESSION, SESSION_FACTS_SQL, TAKES_SQL, Rollup, total_sql
 from core.storage.verifying.difference import Difference
 
