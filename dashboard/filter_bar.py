@@ -17,10 +17,11 @@ import streamlit as st
 from core.exceptions import BadParameterError
 from core.periods import GRANULARITIES
 from core.records import ERROR_CODES, EVENT_TYPES
+from core.reports import REPORTS
 from core.schedules.schedule import schedulable
 from core.settings import get_settings
 from dashboard.components import page_header
-from dashboard.filters import CUSTOM, DEFAULT_RANGE, FILTERS, KEYS, RANGES, Filters, kind_of, labels, range_name
+from dashboard.filters import CUSTOM, DEFAULT_RANGE, FILTERS, KEYS, RANGES, Filters, call, kind_of, labels, range_name
 from dashboard.places import now
 
 SHORTCUTS = {"1": "24h", "7": "7d", "3": "30d", "9": "90d", "y": "12m"}
@@ -28,7 +29,7 @@ REPORT_OF = {
     "Traffic": "traffic", "Users": "users", "Performance": "response_times", "Errors": "errors",
     "Bandwidth": "bandwidth", "Clients": "clients", "Client": "client",
 }  # fmt: skip
-"""The report that “Schedule this view” of a page takes."""
+"""The report whose numbers a page shows."""
 _BEFORE_ZOOM = "_before_zoom"
 _OPEN = "_client_to_open"
 _STATE = "_state_of_filters"
@@ -65,7 +66,21 @@ def bar(title: str, offered: Sequence[str], *, compare: bool = True, buckets: bo
         st.caption("The address holds the range and every filter; who may open it is decided at sign-in.")
         st.code(address(filters), language=None, wrap_lines=True)
         _schedule(title, filters)
+        _notebook(title, filters)
     return filters
+
+
+def _notebook(title: str, filters: Filters) -> None:
+    """The Python call that gives the numbers of this page."""
+    report = REPORTS.get(REPORT_OF.get(title, ""))
+    if report is None or (report.name == "client" and filters.client is None):
+        return
+    try:
+        arguments = filters.arguments(report, now())
+    except BadParameterError:
+        return  # a range that cannot be used is said on the page
+    st.caption("The same numbers in Python or a notebook:")
+    st.code(call(report, arguments), language="python", wrap_lines=True)
 
 
 def _schedule(title: str, filters: Filters) -> None:

@@ -118,13 +118,14 @@ def short(client: str) -> str:
     return client if len(client) <= 22 else f"{client[:12]}…{client[-6:]}"
 
 
-def call(report: Report, arguments: Mapping[str, Any], table: str) -> str:
-    """The Python call that gives this very table, for a notebook."""
+def call(report: Report, arguments: Mapping[str, Any], table: str | None = None) -> str:
+    """The Python call that gives this very table, or all of a report's, for a notebook."""
     given = ", ".join(
         f"{name}={str(value)!r}" if isinstance(value, date) else f"{name}={value!r}"
         for name, value in arguments.items()
     )
-    return f"from core import reports\n\nresult = reports.{report.name}({given})\nresult[{table!r}]"
+    made = f"from core import reports\n\nresult = reports.{report.name}({given})"
+    return made if table is None else f"{made}\nresult[{table!r}]"
 
 
 def _readable(text: str) -> str:

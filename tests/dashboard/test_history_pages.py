@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import psycopg
 import pytest
@@ -229,3 +230,14 @@ def test_shapes_are_shown_once_they_are_counted_and_only_where_they_are_kept(app
     assert frame["share"].tolist() == [1.0]
     for query in ({"type": "EVENT"}, {"kind": "1"}, {"client": "address:1"}):
         assert not any("shape" in one.value for one in opened(app("analyst"), "performance", **query).dataframe)
+
+
+@pytest.mark.usefixtures("busy")
+def test_share_has_the_python_call_of_the_page(app: OpenApp) -> None:
+    page = opened(app("analyst"), "errors", range="30d", code="rate-limited")
+    calls = [code.value for code in page.code if "reports.errors(" in code.value]
+    assert len(calls) == 1
+    assert "error_code='rate-limited'" in calls[0]
+    scope: dict[str, Any] = {}
+    exec(calls[0], scope)  # noqa: S102 (it must run as it is shown)
+    assert scope["result"]["error_codes"]["error_code"].tolist() == ["rate-limited"]
