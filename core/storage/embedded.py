@@ -172,14 +172,14 @@ class EmbeddedServer:
 
     def _start(self, binaries: Path, owner: places.Owner, deadline: float) -> None:
         port = self.fixed_port or places.free_port(self.home / "port", patience=2.0)
-        (self.home / "port").write_text(str(port))
+        places.write_whole(self.home / "port", str(port))
         configuration = CONFIGURATION.format(
             port=port,
             max_connections=self.max_connections,
             shared_buffers_mb=self.shared_buffers_mb,
             durable="on" if self.durable else "off",
         )
-        (self.data / "relay_analytics.conf").write_text(configuration)
+        places.write_whole(self.data / "relay_analytics.conf", configuration)
         owner.take(self.data / "relay_analytics.conf")
         main = self.data / "postgresql.conf"
         if "relay_analytics.conf" not in main.read_text():

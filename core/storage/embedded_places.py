@@ -125,8 +125,9 @@ def free_port(remembered: Path, patience: float) -> int:
 
     The orphans of a killed server hold its port for a moment: `patience` is how many seconds to wait for it.
     """
-    if remembered.exists():
-        wanted = int(remembered.read_text())
+    known = remembered.read_text() if remembered.exists() else ""
+    if known.isdecimal():
+        wanted = int(known)
         deadline = time.monotonic() + patience
         while True:
             if _bindable(wanted):
@@ -137,6 +138,13 @@ def free_port(remembered: Path, patience: float) -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file that is never seen half written, also not by who comes after a kill."""
+    partial = path.with_name(f"{path.name}.partial")
+    partial.write_text(text)
+    partial.replace(path)
 
 
 def _bindable(port: int) -> bool:

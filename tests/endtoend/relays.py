@@ -46,6 +46,7 @@ async def nostr_sdk_relay(builder: LocalRelayBuilder, policy: WritePolicy | None
         yield str(await relay.url())
     finally:
         relay.shutdown()
+        uniffi_set_event_loop(None)  # else all later calls of this process want this loop
 
 
 @asynccontextmanager

@@ -146,3 +146,12 @@ def test_the_demo_is_chosen_until_there_is_a_real_database(home: Path) -> None:
     assert choice.resolve_dsn(alone, demo=True).endswith("/relay_analytics_demo")
     assert choice.drop_demo(alone)
     assert not choice.drop_demo(alone)
+
+
+def test_a_remembered_port_that_was_not_written_to_its_end_is_replaced(tmp_path: Path) -> None:
+    remembered = tmp_path / "port"
+    remembered.write_text("")
+    found = places.free_port(remembered, patience=0)
+    places.write_whole(remembered, str(found))
+    assert places.free_port(remembered, patience=0) == found
+    assert [each.name for each in tmp_path.iterdir()] == ["port"]
