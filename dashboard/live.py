@@ -62,7 +62,8 @@ def view(scope: str, window: int, at: datetime) -> tuple[View, bool]:
     return current, True
 
 
-@st.cache_data(ttl=5, max_entries=16, show_spinner=False)
+# Not cache_data: to unpickle a copy for each viewer takes longer than all else that a refresh reads. Nobody changes it.
+@st.cache_resource(ttl=5, max_entries=16, show_spinner=False)
 def _read(scope: str, window: int, at: datetime) -> View:
     """`scope` and `at` are the cache's key: nobody gets what another role may see, or an older half second."""
     result = realtime(database(), now=at, window=window, time_zone=get_settings().time_zone)

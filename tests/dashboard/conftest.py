@@ -28,6 +28,7 @@ def settings_database(database: Database, monkeypatch: pytest.MonkeyPatch) -> It
     get_settings.cache_clear()
     places.close_database()
     st.cache_data.clear()
+    st.cache_resource.clear()
     yield database
     places.close_database()
     get_settings.cache_clear()
