@@ -171,9 +171,9 @@ def main() -> None:
     console = Console()
     with server(given.data) as running:
         with database_of(running, size.name) as (database, new):
+            migrate(database)  # a kept history may be older
             if new:
                 started = time.perf_counter()
-                migrate(database)
                 fill(database, size, lambda text: console.print(f"history: {text}"))
                 console.print(f"history: {size.events} events in {time.perf_counter() - started:.0f} s")
             lengths = tuple(days for days in (30, 90) if days <= size.days)
