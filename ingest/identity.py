@@ -153,6 +153,11 @@ class Identifier:
         self._client_key = client_key
         self._header = client_key_header.lower()
 
+    def rotate(self, now: float) -> None:
+        """Take the key of the period of `now` (seconds since the Unix epoch) and destroy older ones, whether anybody
+        comes or not."""
+        self._keys.address_key(now)
+
     def address(self, peer: str | None, head: Head) -> Address | None:
         """The client's address, as far as it can be believed."""
         return client_address(peer, head, self._trusted)

@@ -7,6 +7,7 @@ import gc
 import resource
 import signal
 import sys
+import time
 
 import structlog
 import uvloop
@@ -44,12 +45,24 @@ async def _serve(settings: Settings, worker: int, pulse: Pulse | None) -> None:
     vitals = Vitals(lambda: tap_report(tap), f"tap-{worker}", pulse)
     health = application(vitals.exposition, lambda: vitals.health(stopping=stop.is_set()))
     with serving(settings.metrics_host, settings.metrics_port if pulse is None else 0, health):
-        tasks = [loop.create_task(vitals.beat()), loop.create_task(_warn(tap))]
+        tasks = [loop.create_task(work) for work in (vitals.beat(), _warn(tap), _rotate(tap))]
         await stop.wait()
         await tap.drain(settings.tap_drain_seconds, hurry)
         await tap.stop()
         for task in tasks:
             task.cancel()
+
+
+async def _rotate(tap: Tap) -> None:
+    """Address keys are destroyed on time also where nobody connects."""
+    while True:
+        try:
+            tap.observer.identifier.rotate(time.time())
+        except (
+            OSError
+        ) as error:  # a full disk has no room for a new key: the next minute, or the next client, tries again
+            log.warning("The address key cannot be changed", error=str(error))
+        await asyncio.sleep(REPORT_SECONDS)
 
 
 async def _warn(tap: Tap) -> None:

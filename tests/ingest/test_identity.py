@@ -110,3 +110,10 @@ def test_a_header_token_is_not_stored_and_does_not_rotate(keys: KeyRing) -> None
     name = identifier(keys, "header").identify("203.0.113.9", head, 0.0)
     assert re.fullmatch(r"key:[0-9a-f]{20}", name.client)
     assert name == identifier(keys, "header").identify("203.0.113.10", head, 300 * DAY)
+
+
+def test_keys_are_destroyed_on_time_also_when_nobody_comes(keys: KeyRing, tmp_path: Path) -> None:
+    identifier = Identifier(keys, (), "", "")
+    identifier.rotate(0.0)
+    identifier.rotate(30 * 86_400.0)
+    assert [path.name for path in (tmp_path / "keys").glob("address-*.key")] == ["address-1.key"]
