@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
+from hypothesis import HealthCheck, settings
 
 from core.storage.database import Database
 from tests.support import servers
@@ -15,6 +16,11 @@ TIMESCALE_URL = os.environ.get("TEST_TIMESCALE_URL")
 """`postgresql://user:password@host:port/postgres` of a TimescaleDB server; databases are made in it."""
 
 needs_timescale = pytest.mark.skipif(TIMESCALE_URL is None, reason="TEST_TIMESCALE_URL names no TimescaleDB server")
+
+
+# A busy machine must not decide a test: neither how long an example takes, nor how long it takes to make one.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 @pytest.fixture(autouse=True)
