@@ -29,7 +29,7 @@ CLIENTS = ["address:1", "address:2", "key:acme", "f" * 64]
 examples = settings(
     max_examples=12,
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     phases=[Phase.generate],  # an example costs a database round; shrinking would take minutes
 )
 

@@ -65,7 +65,7 @@ EVENTS = st.lists(
 @settings(
     max_examples=6,
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     phases=[Phase.generate],  # an example costs a database round; shrinking would take minutes
 )
 def test_it_equals_a_recount_of_the_records(window: int, events: list[Event], database: Database) -> None:

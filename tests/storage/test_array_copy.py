@@ -18,7 +18,9 @@ ROWS = st.lists(st.lists(st.tuples(st.integers(-(2**15), 2**15 - 1), st.integers
 NAMES = np.array([70_000, 5, 0])
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(rows=ROWS)
 def test_arrays_are_stored_row_by_row_and_read_back(database: Database, rows: list[list[tuple[int, int]]]) -> None:
     together = [pair for row in rows for pair in row]

@@ -46,7 +46,9 @@ records = st.builds(
 )  # fmt: skip
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(
     steps=st.lists(st.tuples(st.lists(records, max_size=6), moments | st.none()), min_size=1, max_size=5),
     span=st.tuples(moments, moments),

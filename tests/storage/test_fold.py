@@ -88,7 +88,9 @@ events = st.lists(
 )
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(events=events, data=st.data())
 def test_shuffling_splitting_repeating_and_folding_change_nothing(
     server_dsn: str, events: list[Event], data: st.DataObject
