@@ -9,7 +9,7 @@ import psycopg
 
 from core.storage import connection_hours, connection_minutes
 from core.storage.rollups import HOUR
-from core.storage.verifying.difference import Difference, day_of, kept_from
+from core.storage.verifying.difference import Difference, day_of, difference, kept_from
 
 MINUTE_MEASURES = (
     "seconds", "active_sum", "peak_connections", "opened", "closed", "events", "frames_out", "bytes_in", "bytes_out",
@@ -45,15 +45,7 @@ def minutes(connection: psycopg.Connection[Any], start: datetime, end: datetime,
     rows = connection.execute(statement.encode(), {"due": due, "first": due[0], "last": due[-1], "limit": limit})
     count = len(MINUTE_MEASURES)
     return [
-        Difference(
-            "connection_minute",
-            row[:2],
-            {
-                measure: (row[2 + place], row[2 + count + place])
-                for place, measure in enumerate(MINUTE_MEASURES)
-                if row[2 + place] != row[2 + count + place]
-            },
-        )
+        difference("connection_minute", row[:2], MINUTE_MEASURES, row[2 : 2 + count], row[2 + count :])
         for row in rows.fetchall()
     ]
 
@@ -82,15 +74,4 @@ def hours(connection: psycopg.Connection[Any], start: datetime, end: datetime, l
             WHERE {differs} ORDER BY 1, 2 LIMIT %(limit)s""".encode(),
         span | {"hours": row[0] if row else []},
     )
-    return [
-        Difference(
-            "connection_hour",
-            row[:2],
-            {
-                name: (row[2 + 2 * place], row[3 + 2 * place])
-                for place, name in enumerate(names)
-                if row[2 + 2 * place] != row[3 + 2 * place]
-            },
-        )
-        for row in rows.fetchall()
-    ]
+    return [difference("connection_hour", row[:2], names, row[2::2], row[3::2]) for row in rows.fetchall()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,6 +21,14 @@ class Difference:
     rollup: str
     key: tuple[Any, ...]
     values: dict[str, tuple[Any, Any]]
+
+
+def difference(
+    rollup: str, key: tuple[Any, ...], measures: Sequence[str], stored: Sequence[Any], recounted: Sequence[Any]
+) -> Difference:
+    """Of a row, whose values stand in the order of `measures`: those that are not the same."""
+    pairs = zip(measures, stored, recounted, strict=True)
+    return Difference(rollup, key, {name: (had, due) for name, had, due in pairs if had != due})
 
 
 def kept_from(connection: psycopg.Connection[Any], start: datetime, *marks: str) -> datetime:

@@ -9,7 +9,7 @@ import psycopg
 
 from core.storage import shape_hours
 from core.storage.rollups import FACTS_SQL, SESSION, SESSION_FACTS_SQL, TAKES_SQL, Rollup, total_sql
-from core.storage.verifying.difference import Difference
+from core.storage.verifying.difference import Difference, difference
 
 
 def rollup_rows(
@@ -35,15 +35,7 @@ def rollup_rows(
     rows = connection.execute(statement.encode(), {"start": start, "end": end, "limit": limit}).fetchall()
     width, half = len(rollup.key_columns), len(rollup.measures)
     return [
-        Difference(
-            rollup.name,
-            row[:width],
-            {
-                measure: (row[width + place], row[width + half + place])
-                for place, measure in enumerate(rollup.measures)
-                if row[width + place] != row[width + half + place]
-            },
-        )
+        difference(rollup.name, row[:width], rollup.measures, row[width : width + half], row[width + half :])
         for row in rows
     ]
 
@@ -82,15 +74,4 @@ def shapes(connection: psycopg.Connection[Any], start: datetime, end: datetime, 
             WHERE ({differs}) AND bucket NOT IN (SELECT bucket FROM due) ORDER BY {keys} LIMIT %(limit)s""".encode(),
         {"start": start, "end": end, "before": end, "limit": limit},
     )
-    return [
-        Difference(
-            "shape_hour",
-            row[:4],
-            {
-                name: (row[4 + 2 * place], row[5 + 2 * place])
-                for place, name in enumerate(names)
-                if row[4 + 2 * place] != row[5 + 2 * place]
-            },
-        )
-        for row in rows.fetchall()
-    ]
+    return [difference("shape_hour", row[:4], names, row[4::2], row[5::2]) for row in rows.fetchall()]

@@ -15,7 +15,7 @@ from core.storage import (
     latency_packs,
 )
 from core.storage.rollups import HOUR, MESSAGES
-from core.storage.verifying.difference import DAY, Difference, day_of, kept_from
+from core.storage.verifying.difference import DAY, Difference, day_of, difference, kept_from
 
 
 def blocks(connection: psycopg.Connection[Any], limit: int) -> list[Difference]:
@@ -34,18 +34,7 @@ def blocks(connection: psycopg.Connection[Any], limit: int) -> list[Difference]:
             WHERE {differs} ORDER BY {keys} LIMIT %(limit)s""".encode(),
         {"limit": limit} | {f"upto_{length}": client_days.block_start(mark, length) for length in client_days.LENGTHS},
     )
-    return [
-        Difference(
-            "client_span",
-            row[:5],
-            {
-                measure: (row[5 + 2 * place], row[6 + 2 * place])
-                for place, measure in enumerate(MESSAGES)
-                if row[5 + 2 * place] != row[6 + 2 * place]
-            },
-        )
-        for row in rows.fetchall()
-    ]
+    return [difference("client_span", row[:5], MESSAGES, row[5::2], row[6::2]) for row in rows.fetchall()]
 
 
 def hour_totals_of(connection: psycopg.Connection[Any], start: datetime, end: datetime, limit: int) -> list[Difference]:
@@ -67,16 +56,7 @@ def hour_totals_of(connection: psycopg.Connection[Any], start: datetime, end: da
         span | {"hours": row[0] if row else []},
     )
     return [
-        Difference(
-            "traffic_hour_total",
-            row[:2],
-            {
-                name: (row[2 + 2 * place], row[3 + 2 * place])
-                for place, name in enumerate(hour_totals.MEASURES)
-                if row[2 + 2 * place] != row[3 + 2 * place]
-            },
-        )
-        for row in rows.fetchall()
+        difference("traffic_hour_total", row[:2], hour_totals.MEASURES, row[2::2], row[3::2]) for row in rows.fetchall()
     ]
 
 
