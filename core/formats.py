@@ -128,6 +128,8 @@ def zone_label(instant: datetime) -> str:
 
 COUNT_AXIS = "abs(datum.value) < 1 ? format(datum.value, '.2~f') : replace(format(datum.value, '~s'), 'G', 'B')"
 """Vega expression for the labels of a count axis."""
+COUNT_LABEL = "abs({0}) < 100000 ? format({0}, ',') : replace(format({0}, '.4~s'), 'G', 'B')"
+"""Vega expression for a number of things, told as `count` does; the place is the number's."""
 BYTES_AXIS = (
     "datum.value == 0 ? '0' : replace(replace(format(abs(datum.value), '.3~s'), 'k', ' k'), /([MGTP])/, ' $1')"
     " + (abs(datum.value) < 1000 ? ' B' : 'B')"

@@ -68,7 +68,8 @@ def _column(name: str, unit: str | None, label: str | None, values: pd.Series, a
     if name == "client_id":
         return kinds.TextColumn(title, width=150)
     if pd.api.types.is_datetime64_any_dtype(values.dtype):
-        return kinds.DatetimeColumn(title, format="YYYY-MM-DD HH:mm")
+        days = bool((values == values.dt.normalize()).all())
+        return kinds.DatetimeColumn(title, format="YYYY-MM-DD" if days else "YYYY-MM-DD HH:mm")
     if name == "shape":
         return kinds.TextColumn(title, width=330)
     if name in PARTS:

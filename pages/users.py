@@ -70,7 +70,7 @@ with card(
     key="retention",
     downloads=exports.links(reports.users, "cohorts", arguments, "retention"),
 ):
-    if users["cohorts"].empty:
+    if not users["cohorts"]["size"].any():
         st.caption("Nobody was seen for the first time in this range.")
     else:
         dark = st.context.theme.type == "dark"

@@ -9,7 +9,7 @@ import pandas as pd
 
 from core.charts.parts import CLOCK, Data, crosshair, fade, finish, time_x, value_y
 from core.charts.theme import BLUE, EVENT_TYPES, ORANGE, TEAL, VIOLET, category
-from core.formats import BYTES_AXIS, COUNT_AXIS, MS_AXIS, PERCENT_AXIS
+from core.formats import BYTES_AXIS, COUNT_AXIS, COUNT_LABEL, MS_AXIS, PERCENT_AXIS
 
 HOST_SERIES = (("cpu_percent", "CPU", VIOLET), ("memory_percent", "Memory", BLUE), ("disk_percent", "Disk", TEAL))
 """Column, name and colour of each line of `host`, for its legend."""
@@ -56,7 +56,8 @@ def types(data: Data, height: int = 190) -> alt.Chart | alt.LayerChart:
         ],
     )
     total = base.transform_aggregate(total="sum(events)")
-    number = total.mark_text(fontSize=21, fontWeight=600, dy=-5).encode(text=alt.Text("total:Q", format=".4~s"))
+    label = total.transform_calculate(label=COUNT_LABEL.format("datum.total"))
+    number = label.mark_text(fontSize=21, fontWeight=600, dy=-5).encode(text="label:N")
     word = total.mark_text(fontSize=11, dy=14).encode(text=alt.value("events"))
     return finish(ring + number + word, height)
 

@@ -55,7 +55,8 @@ def retention(result: Result, height: int | None = None, dark: bool = False) -> 
     `dark`: which scheme's colours the text has to be read on.
     """
     rows = result["cohorts"]
-    newest = sorted(rows["cohort"].unique())[-MOST_COHORTS:]
+    # a cohort of nobody has no share
+    newest = sorted(rows.loc[rows["size"] > 0, "cohort"].unique())[-MOST_COHORTS:]
     rows = rows[rows["cohort"].isin(newest) & (rows["period"] < MOST_COHORTS)]
     local = rows.assign(
         name=rows["cohort"].dt.strftime("%d %b"),
@@ -78,8 +79,7 @@ def retention(result: Result, height: int | None = None, dark: bool = False) -> 
         ],
     )
     bright = f"datum.share {'< 0.75' if dark else f'> {BRIGHT}'}"
-    known = base.transform_filter("isValid(datum.share)")  # a cohort of nobody has no share
-    text = known.mark_text(fontSize=10).encode(
+    text = base.mark_text(fontSize=10).encode(
         text=alt.Text("share:Q", format=".0%"),
         color=alt.condition(bright, alt.value("#FFFFFF"), alt.value("#1B1440")),
     )

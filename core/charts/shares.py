@@ -40,9 +40,9 @@ def ring(
         )
         .add_params(pick)
     )
-    total = alt.Chart(pd.DataFrame({"total": [int(shown["value"].sum())]}))
-    number = total.mark_text(fontSize=21, fontWeight=600, dy=-5).encode(text=alt.Text("total:Q", format=".4~s"))
-    word = total.mark_text(fontSize=11, dy=14).encode(text=alt.value(unit))
+    middle = alt.Chart(pd.DataFrame([{}]))
+    number = middle.mark_text(fontSize=21, fontWeight=600, dy=-5).encode(text=alt.value(count(shown["value"].sum())))
+    word = middle.mark_text(fontSize=11, dy=14).encode(text=alt.value(unit))
     chart: alt.LayerChart = finish(arcs + number + word, height)  # type: ignore[assignment]
     return chart
 

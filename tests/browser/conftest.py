@@ -189,12 +189,37 @@ def sign_in(page: Page, name: str = "ada", password: str = PASSWORD) -> None:
     page.get_by_role("button", name="Sign in").click()
 
 
+AT_REST = """() => {
+    const place = each => each.closest('[data-testid=stElementContainer]') ?? each;
+    const tables = [...document.querySelectorAll('[data-testid=stDataFrame]')];
+    const charts = [...document.querySelectorAll('[data-testid=stVegaLiteChart]')];
+    const drawn = [...tables, ...charts].map(each => each.querySelector('canvas, svg.marks'));
+    const sizes = JSON.stringify(drawn.map(each => each && [each.clientWidth, each.clientHeight]));
+    const waiting = document.querySelector('[data-testid=stSkeleton]');
+    const still = sizes === window.sizesBefore;
+    window.sizesBefore = sizes;
+    const whole = tables.every(each => each.querySelector('canvas')?.clientWidth > 0.9 * place(each).clientWidth);
+    return still && !waiting && whole && drawn.every(each => each);
+}"""
+"""Whether every table fills its place and nothing has changed its size since this was asked last."""
+
+
+def settled(page: Page) -> None:
+    """The script has run to its end, and what it shows is drawn."""
+    expect(page.locator(".page-title").first).to_be_visible()
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+    page.wait_for_function(AT_REST, polling=100)
+
+
 def shot(page: Page, name: str) -> None:
-    """Keep a screenshot of the whole page."""
+    """Keep a screenshot of the whole page, once what is on it has been drawn for its size."""
     SHOTS.mkdir(exist_ok=True)
-    height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
     size = page.viewport_size
     assert size is not None
-    page.set_viewport_size({"width": size["width"], "height": int(height) + 8})
+    height = 0
+    while (whole := page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")) > height:
+        height = whole + 8
+        page.set_viewport_size({"width": size["width"], "height": height})
+        page.wait_for_function(AT_REST, polling=100)
     page.screenshot(path=SHOTS / f"{name}.png")
     page.set_viewport_size(size)

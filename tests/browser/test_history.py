@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from core.reports import traffic as traffic_report
 from dashboard.nav import ENTRIES
-from tests.browser.conftest import Served, opened, shot, sign_in, state
+from tests.browser.conftest import Served, opened, settled, shot, sign_in, state
 
 PAGES = [Path(entry.file).stem for entry in ENTRIES if not entry.default]
 FRAMEWORK = [["[data-testid=stSidebarNav]"], ["[data-testid=stSidebarNavItems]"], ["svg.marks"]]
@@ -27,18 +27,12 @@ LOOKS: list[tuple[Literal["light", "dark"], int]] = (
     else [("light", 1440), ("dark", 400)]
 )
 """`make shots` looks at all four; each test run at two that differ in both."""
-QUERY = {"client": "?client=key:acme"}
+QUERY = {"client": "?client=key:acme", "billing": f"?month={datetime.now(UTC):%Y-%m}"}
 
 
 def number(page: Page, label: str) -> str:
     card = page.get_by_test_id("stMetric").filter(has_text=label).first
     return card.get_by_test_id("stMetricValue").inner_text()
-
-
-def settled(page: Page) -> None:
-    """The script has run to its end."""
-    expect(page.locator(".page-title").first).to_be_visible()
-    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
 
 
 @pytest.fixture

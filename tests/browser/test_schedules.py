@@ -15,8 +15,8 @@ from core.delivery.message import standalone
 from core.schedules import ledger, running, store
 from core.schedules.schedule import Plan
 from core.settings import Settings
-from tests.browser.conftest import SHOTS, Served, opened, shot, state
-from tests.browser.test_history import LOOKS, serious_violations, settled
+from tests.browser.conftest import SHOTS, Served, opened, settled, shot, state
+from tests.browser.test_history import LOOKS, serious_violations
 
 ADMIN = Actor("eve", "page")
 

@@ -153,3 +153,12 @@ def test_clients_that_look_alike_when_short_have_bars_of_their_own(database: Dat
 )
 def test_an_axis_of_times_has_a_few_round_labels(least: float, most: float, ticks: list[float]) -> None:
     assert history._ticks(pd.Series([least, most, float("nan")])) == ticks
+
+
+def test_cohorts_of_nobody_take_no_place_from_those_of_somebody(filled: Database) -> None:
+    spec = reports.users(filled, now=oracle.NOW, start="2026-02-10", end="2026-04-12", granularity="day").chart(
+        "retention"
+    )
+    sizes = {row["name"]: row["size"] for rows in rows_of(spec.to_dict()) for row in rows}
+    assert sizes
+    assert all(sizes.values())
