@@ -130,6 +130,7 @@ def sizes(database: Database, events: int) -> dict[str, float]:
     names = [rollup.name for rollup in ROLLUPS] + [
         "client_span",
         "client_pack",
+        "client_kind_pack",
         "latency_pack",
         "active_day",
         "active_hour",

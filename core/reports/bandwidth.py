@@ -28,9 +28,10 @@ from core.reports.bandwidth_tables import (
 from core.reports.configured import Configured, tariff_of
 from core.reports.declaration import Parameter, Report, Result
 from core.reports.frame import Day, Frame
-from core.reports.kinds import kept_from, sums_of_kind
+from core.reports.kinds import kept_from
 from core.reports.minutes import kept_minutes
 from core.reports.query import Read, Rows, snapshot
+from core.storage.client_kind_sums import kind_sums
 from core.storage.client_sums import client_sums
 from core.storage.database import Database
 from core.tariffs import Tariff
@@ -132,7 +133,7 @@ def _ranking(read: Read, period: Period, event_type: str | None, kind: int | Non
     if kind is None:
         found = client_sums(read, period.start, period.end, measures, event_type)
     else:
-        found = sums_of_kind(read, period.start, period.end, measures, kind)
+        found = kind_sums(read, period.start, period.end, measures, kind)
     bytes_in, bytes_out = found.measures["bytes_in"], found.measures["bytes_out"]
     order = np.lexsort((found.clients, -(bytes_in + bytes_out)))[:top]
     order = order[bytes_in[order] + bytes_out[order] > 0]

@@ -22,6 +22,7 @@ Sets = npt.NDArray[np.uint64]
 """(number of sets, words): a set of clients per row. The order of bits within a word has no meaning here."""
 Ints = npt.NDArray[np.int64]
 
+BIT = 128 >> np.arange(8, dtype=np.uint8)
 LENGTH_BYTES = 4
 """The binary form of bit(n) is its length as int4, then the bits, the leftmost first."""
 
@@ -59,25 +60,28 @@ class Steps:
         return np.stack([np.bitwise_or.reduce(sets[first:last], axis=0) for first, last in pairwise(rows)])
 
 
-def chunks(bits: Rows, pending: Rows, steps: Steps) -> Iterator[Sets]:
+def chunks(bits: Rows, pending: Rows | Ints, steps: Steps) -> Iterator[Sets]:
     """For each chunk of clients the sets of the steps: (1 + number of steps, words), row 0 what was before.
 
-    `bits`: rows of the query `users_active`, with the bits in binary form; `pending`: of `users_pending`.
+    `bits`: rows of the query `users_active`, with the bits in binary form; `pending`: of `users_pending`,
+    or its like as an array.
     """
-    late = np.array(pending, dtype=np.int64).reshape(-1, 2)
+    late = np.asarray(pending, dtype=np.int64).reshape(-1, 2)
     chunk_of_late = late[:, 1] // CHUNK
-    stored: dict[int, list[tuple[int, bytes]]] = {int(chunk): [] for chunk in np.unique(chunk_of_late)}
+    stored: dict[int, list[tuple[int, bytes]]] = {
+        int(chunk): [] for chunk in np.flatnonzero(np.bincount(chunk_of_late))
+    }
     for step, chunk, value in bits:
         stored.setdefault(chunk, []).append((step, value))
     for chunk, values in stored.items():
-        step, client = late[chunk_of_late == chunk].T
-        byte, bit = np.divmod(client % CHUNK, 8)
+        step, client = (late if len(stored) == 1 else late[chunk_of_late == chunk]).T
+        byte, bit = client % CHUNK // 8, client % 8
         size = max((len(value) - LENGTH_BYTES for _, value in values), default=0)
         words = max(size, int(byte.max(initial=0)) + 1) // 8 + 1
         sets = np.zeros((len(steps.edges), words * 8), dtype=np.uint8)
         for before_or_step, value in values:
             sets[before_or_step + 1, : len(value) - LENGTH_BYTES] = np.frombuffer(value, np.uint8, offset=LENGTH_BYTES)
-        np.bitwise_or.at(sets, (step + 1, byte), (128 >> bit).astype(np.uint8))
+        np.bitwise_or.at(sets, (step + 1, byte), BIT[bit])
         yield sets.view(np.uint64)
 
 

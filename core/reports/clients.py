@@ -13,7 +13,7 @@ from core.exceptions import BadParameterError
 from core.reports import frame as framing
 from core.reports.declaration import Column, Parameter, Report, Result, Table
 from core.reports.frame import Day, Frame
-from core.reports.kinds import clients_of_kind, kept_from
+from core.reports.kinds import kept_from, measures_of_kind
 from core.reports.query import Read, Rows, snapshot
 from core.reports.ranking import SORTS, Leading, Ranking, ranking
 from core.storage.blocks import blocks
@@ -108,7 +108,7 @@ def _measures(read: Read, span: Mapping[str, Any], numbers: list[int], kind: int
     """Rows of the query `client_measures`: (client, event type, measures …, ms)."""
     if kind is None:
         return read("client_measures", {**span, "clients": numbers})
-    rows = clients_of_kind(read, span["start"], span["end"], kind, numbers)
+    rows = measures_of_kind(read, span["start"], span["end"], kind, numbers)
     return [(row[0], "EVENT", *row[1:]) for row in rows]
 
 

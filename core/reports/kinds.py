@@ -11,13 +11,11 @@ import pandas as pd
 from core.periods import Period
 from core.reports.declaration import Column
 from core.reports.query import Read, Rows
-from core.storage.client_sums import ClientSums
+from core.storage.client_kind_sums import kind_sums
+from core.storage.kind_columns import RT_UNIT
 
 MEASURES = ("n", "accepted", "duplicate", "rejected", "errors", "unanswered", "events_out", "bytes_in", "bytes_out",
-            "payload_in", "payload_out")  # fmt: skip
-"""The columns of the query `clients_of_kind` after the client, by their names in the roll-ups."""
-
-
+            "payload_in", "payload_out", "rt_n")  # fmt: skip
 KIND_COLUMNS = (
     Column("kind", "Nostr kind; null where none could be read"),
     Column("events", "EVENT messages of this kind", "events"),
@@ -38,14 +36,6 @@ def kinds_table(rows: Rows) -> pd.DataFrame:
     )
 
 
-def sums_of_kind(read: Read, start: datetime, end: datetime, measures: Sequence[str], kind: int) -> ClientSums:
-    """As `core.storage.client_sums`, of EVENT messages of one kind."""
-    rows = clients_of_kind(read, start, end, kind)
-    table = np.array([row[: 1 + len(MEASURES)] for row in rows], dtype=np.int64).reshape(-1, 1 + len(MEASURES))
-    table = table[np.argsort(table[:, 0])]
-    return ClientSums(table[:, 0], {name: table[:, 1 + MEASURES.index(name)] for name in measures})
-
-
 def kept_from(read: Read, period: Period, kind: int | None) -> list[str]:
     """What to say where the period begins before anything was kept by kind beside traffic."""
     found = read("mark", {"name": "by_kind_from"}) if kind is not None else []
@@ -54,8 +44,13 @@ def kept_from(read: Read, period: Period, kind: int | None) -> list[str]:
     return [f"Errors, times and clients are kept by kind from {found[0][0].astimezone(period.zone):%Y-%m-%d %H:%M} on."]
 
 
-def clients_of_kind(
-    read: Read, start: datetime, end: datetime, kind: int, clients: Sequence[int] | None = None
-) -> Rows:
-    """Rows of the query of that name, of all clients or of some, by their numbers."""
-    return read("clients_of_kind", {"kind": kind, "start": start, "end": end, "clients": clients})
+def measures_of_kind(read: Read, start: datetime, end: datetime, kind: int, clients: Sequence[int]) -> Rows:
+    """Of each of `clients` (their numbers) that sent an EVENT of this kind: its number, MEASURES, milliseconds."""
+    found = kind_sums(read, start, end, (*MEASURES, "rt_units"), kind)
+    columns = [found.clients, *(found.measures[name] for name in MEASURES)]
+    chosen = np.flatnonzero(np.isin(found.clients, clients) & (found.measures["n"] > 0))
+    milliseconds = found.measures["rt_units"][chosen] * RT_UNIT
+    return [
+        (*row, ms)
+        for *row, ms in zip(*(values[chosen].tolist() for values in columns), milliseconds.tolist(), strict=True)
+    ]

@@ -36,7 +36,7 @@ def response_times(read: Read, asked: Frame, event_type: str | None) -> Sketches
 
 def response_times_of_kind(read: Read, asked: Frame, kind: int) -> Sketches:
     """Response times of EVENT messages of one kind in the buckets asked for."""
-    found = _counted(read("latency_of_kind", asked.parameters | {"kind": kind}))
+    found = packed(read("latency_of_kind", asked.parameters | {"kind": kind}))
     return sketches(["EVENT"], [(found, np.zeros(len(found.bin), dtype=np.int64))])
 
 

@@ -7,8 +7,8 @@ from datetime import datetime
 
 import numpy as np
 
-from core.reports.kinds import sums_of_kind
 from core.reports.query import Read
+from core.storage.client_kind_sums import kind_sums
 from core.storage.client_sums import Ints, client_sums
 
 SORTS = ("events", "accepted", "duplicate", "rejected", "errors", "unanswered", "events_out", "bytes_in", "bytes_out",
@@ -48,7 +48,7 @@ def ranking(
     if kind is None:
         found = client_sums(read, start, end, summed, event_type)
     else:
-        found = sums_of_kind(read, start, end, summed, kind)
+        found = kind_sums(read, start, end, summed, kind)
     sums: Ints = np.sum(np.array(list(found.measures.values())), axis=0)
     kept = sums > 0
     if search:

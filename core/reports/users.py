@@ -16,7 +16,8 @@ from core.reports.cohorts import COHORT, COHORTS, cohort_period, cohort_table, r
 from core.reports.declaration import Column, Parameter, Report, Result, Table
 from core.reports.frame import Day, Frame, ratio
 from core.reports.kinds import kept_from
-from core.reports.query import snapshot
+from core.reports.query import Rows, snapshot
+from core.storage.client_kind_sums import steps_of_senders
 from core.storage.database import Database
 
 LONGEST = {"hour": timedelta(days=1), "day": timedelta(days=2), "week": timedelta(days=14), "month": timedelta(days=62)}
@@ -121,12 +122,14 @@ def run(
     steps = cuts.steps
     framing.check_whole_hours(steps.edges, asked.period.zone)
     parameters = steps.parameters(event_type)
+    bits: Rows = []
+    pending: Rows | Ints
     with snapshot(database) as read:
         newest_ahead = read.ahead(*framing.newest_query(now))
         if kind is None:
             bits, pending = read("users_active", parameters), read("users_pending", parameters)
         else:
-            bits, pending = [], read("users_of_kind", {**parameters, "kind": kind})
+            pending = steps_of_senders(read, steps.edges, kind)
         newest, notes = newest_ahead(), kept_from(read, asked.period, kind)
     counts = _nobody(cuts)
     for sets in chunks(bits, pending, steps):

@@ -1,4 +1,4 @@
--- Answered EVENT messages of one kind per bucket (its number) and latency bin.
+-- Answered EVENT messages of one kind per bucket (its number), in the form of latency_packed: one row holds all bins.
 -- The buckets are put together from hours and days of UTC (core/storage/spans.py): `steps`, `hours` (1 or 24), `signs`
 -- integer[] and `buckets` timestamptz[]; of what is not merged yet, `edges` timestamptz[], `start`, `end` timestamptz
 -- take part. `kind` integer.
@@ -14,7 +14,6 @@ WITH parts AS (
     SELECT width_bucket(bucket, %(edges)s::timestamptz[]) - 1, 1, bin, n
     FROM kind_latency_delta WHERE bucket >= %(start)s AND bucket < %(end)s AND kind = %(kind)s
 )
-SELECT step, bin, sum(sign * n)::bigint AS n
+SELECT step, sign, string_agg(int2send(bin::smallint) || int8send(n), ''::bytea) AS bins
 FROM facts
 GROUP BY 1, 2
-HAVING sum(sign * n) <> 0

@@ -14,6 +14,7 @@ from core.storage import (
     client_bins,
     client_days,
     client_deltas,
+    client_kind_packs,
     client_packs,
     connection_minutes,
     hour_totals,
@@ -23,6 +24,7 @@ from core.storage import (
 )
 from core.storage.connections import Database
 from core.storage.rollups import (
+    CLIENT_KIND,
     CLIENTS,
     DELTAS,
     HOUR,
@@ -66,7 +68,9 @@ def fold(database: Database, now: datetime) -> FoldResult:
                     moved[delta.name] = _merge_clients(connection, now)
                     continue
                 with connection.transaction():
-                    moved[delta.name], (hours, *_) = _merge(connection, delta)
+                    moved[delta.name], (hours, *more) = _merge(connection, delta)
+                    if delta is CLIENT_KIND:
+                        client_kind_packs.build(connection, more[0], now)
                     if delta in latency_packs.SOURCES:
                         latency_packs.build(connection, latency_packs.SOURCES[delta], hours, now)
                     if delta is TRAFFIC_SECOND:
@@ -86,7 +90,8 @@ def fold(database: Database, now: datetime) -> FoldResult:
 
 def fold_sql(delta: Delta) -> str:
     """Move all rows of a delta (of clients: what `client_deltas` took) into the roll-ups it feeds; returns the count
-    moved and the hours touched, and of clients the keys of rows of client_hour and client_day that must be packed."""
+    moved and the hours touched; of clients also the keys of rows of client_hour and client_day that must be packed, and
+    of their kinds what came late."""
     parts = {rollup.name: _insert_sql(rollup) for rollup in ROLLUPS if rollup.delta is delta and not rollup.closed}
     results = "(SELECT count(*) FROM moved), array(SELECT DISTINCT " + HOUR.sql(delta.grain.column) + " FROM moved)"
     if delta is CLIENTS:
@@ -98,6 +103,8 @@ def fold_sql(delta: Delta) -> str:
         for table in client_bins.KEYS:
             results += f", {client_bins.long_rows_sql(f'merged_{table}', table)}"
     ctes = ",".join(f"\n        merged_{name} AS ({part})" for name, part in parts.items())
+    if delta is CLIENT_KIND:
+        results += f", {client_kind_packs.late_sql('gone')}"
     # DELETE, never TRUNCATE: rows that writers commit meanwhile stay for the next fold, and nobody waits.
     gone = f"DELETE FROM {delta.table} RETURNING *"
     moved = f"moved AS ({gone})"
@@ -139,7 +146,7 @@ def _insert_sql(rollup: Rollup) -> str:
 
 
 def _merge(connection: psycopg.Connection[Any], delta: Delta) -> tuple[int, tuple[Any, ...]]:
-    row: tuple[Any, ...] = connection.execute(fold_sql(delta).encode()).fetchone() or (0, [])
+    row: tuple[Any, ...] = connection.execute(fold_sql(delta).encode(), binary=True).fetchone() or (0, [])
     return int(row[0]), row[1:]
 
 

@@ -60,6 +60,25 @@ def _cover(first: int, last: int, sign: int, level: int, known: int) -> list[tup
     ]
 
 
+def within(start: datetime, end: datetime) -> list[Part]:
+    """Blocks that make up [start, end), whole hours of UTC, and lie in it: for what knows no taking away."""
+    first, last = (int((moment - EPOCH) // timedelta(hours=1)) for moment in (start, end))
+    return [
+        Part(hours, EPOCH + timedelta(hours=a), EPOCH + timedelta(hours=b), 1)
+        for hours, a, b in _within(first, last, len(HOURS) - 1)
+    ]
+
+
+def _within(first: int, last: int, level: int) -> list[tuple[int, int, int]]:
+    if first >= last:
+        return []
+    size = HOURS[level]
+    a, b = -(-first // size) * size, last // size * size
+    if a >= b:
+        return _within(first, last, level - 1)
+    return [*_within(first, a, level - 1), (size, a, b), *_within(b, last, level - 1)]
+
+
 def _edge(start: int, end: int, sign: int, level: int, known: int) -> list[tuple[int, int, int, int]]:
     """From `start` to `end`, backwards with the opposite sign."""
     return _cover(start, end, sign, level, known) if start <= end else _cover(end, start, -sign, level, known)

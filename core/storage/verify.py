@@ -11,7 +11,7 @@ from core.storage import active_clients, latency_packs
 from core.storage.connections import Database
 from core.storage.fold import recall
 from core.storage.rollups import ROLLUPS
-from core.storage.verifying import connections, from_raw, from_rollups
+from core.storage.verifying import connections, from_raw, from_rollups, kinds
 from core.storage.verifying.difference import DAY, Difference, day_of
 
 __all__ = ["Difference", "verify"]
@@ -39,6 +39,7 @@ def verify(
                     found += from_raw.client_latency(connection, rollup, lower, upper, limit)
         found += from_rollups.blocks(connection, limit)
         found += from_rollups.packs_of_clients(connection, limit)
+        found += kinds.packs_of_kinds(connection, first, last, limit)
         found += from_rollups.hour_totals_of(connection, first, last, limit)
         for source in latency_packs.SOURCES.values():
             found += from_rollups.packs_of_latency(connection, source, first, last, limit)

@@ -97,7 +97,9 @@ def forget_built_days(database: Database) -> None:
     """As if no fold had ever built days of clients: for an emptied database."""
     with database.borrow() as connection:
         connection.execute("UPDATE settings_store SET value = '\"1999-01-01\"' WHERE name = 'client_days_built_before'")
-        connection.execute("DELETE FROM settings_store WHERE name = 'client_packs_before'")
+        connection.execute(
+            "DELETE FROM settings_store WHERE name IN ('client_packs_before', 'client_kind_packs_before')"
+        )
 
 
 def raw(history: Sequence[Event], zone: str) -> pd.DataFrame:

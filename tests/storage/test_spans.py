@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from core.storage import client_days, spans
 from core.storage.database import Database
 from core.storage.fold import fold
-from core.storage.spans import EPOCH, HOURS, Part, cover
+from core.storage.spans import EPOCH, HOURS, Part, cover, within
 from core.storage.verify import verify
 from core.storage.writer import BatchWriter
 from tests.support.records import NOON, batch, event
@@ -55,6 +55,18 @@ def test_no_length_is_needed_often(first: int, length: int) -> None:
     assert needed[1] <= 24
     assert needed[24] <= 8
     assert needed[24 * 8] <= 8
+
+
+@given(first=st.integers(480_000, 483_000), length=st.integers(0, 9000))
+def test_parts_within_a_range_hold_every_hour_of_it_and_no_other(first: int, length: int) -> None:
+    start = EPOCH + first * HOUR
+    parts = within(start, start + length * HOUR)
+    assert [hour for part in parts for hour in hours(part.start, part.end)] == list(range(first, first + length))
+    for part in parts:
+        assert part.hours in HOURS
+        assert part.sign == 1
+        assert (part.start - EPOCH) % (part.hours * HOUR) == timedelta(0)
+        assert (part.end - EPOCH) % (part.hours * HOUR) == timedelta(0)
 
 
 def test_sixty_days_are_sixty_four_less_four() -> None:
