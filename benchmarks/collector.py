@@ -32,6 +32,7 @@ from benchmarks.servers import machine
 from core.accounts.sources import hashed
 from core.records import Batch
 from core.settings import ROOT
+from ingest.collector.quick import Reader
 from ingest.collector.reading import Lines, Message, take
 from ingest.collector.records import Door
 from ingest.collector.sources import Known
@@ -89,10 +90,11 @@ def timed(work: Callable[[], object], batches: int) -> tuple[float, float]:
 
 def floor(texts: Texts, directory: Path) -> None:
     """What no collector of this format can do without: decode, append, fsync."""
+    reader = Reader()
     with (directory / "floor").open("wb", buffering=0) as file:
         for place in range(len(texts.lines)):
             message = texts.message("floor", place)
-            Message(message).quick()
+            Message(message).quick(reader)
             file.write(message)
             os.fdatasync(file.fileno())
 
@@ -158,7 +160,7 @@ def started(directory: Path, port: int) -> subprocess.Popen[bytes]:
 
 def measure(texts: Texts, rounds: int, port: int, directory: Path) -> dict[str, Any]:
     batches = len(texts.lines)
-    taken = [take(Lines(lines), lambda: Door(0, str), "benchmark", RECORDS) for lines in texts.lines]
+    taken = [take(Lines(lines), lambda: Door(0, str), "benchmark", RECORDS, Reader()) for lines in texts.lines]
     ready = [Batch("b", 0, "benchmark", next(iter(each.events.values())), [], [], []) for each in taken]
     process = started(directory, port)
     cpu_rates: Rate = {name: [] for name in ("floor", "spool", "websocket", "http")}

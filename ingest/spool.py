@@ -80,6 +80,7 @@ class Spool:
         try:
             self._db.executescript(_SCHEMA)
             take_over(self._db)
+            self._page_size = int(self._db.execute("PRAGMA page_size").fetchone()[0])
             self.inode = path.stat().st_ino
         except BaseException:
             self._db.close()
@@ -94,15 +95,16 @@ class Spool:
         """
         payload = encode_payload(batch)
         records = sum(batch.sizes.values())
-        if not self._has_room(len(payload)):
+        pages, free_pages = self._pages()
+        if not self._has_room(len(payload), free_pages):
             if not self._db.in_transaction:
                 self.shrink()
             raise OSError(errno.ENOSPC, "The disk is full but for what emptying the spool takes", str(self.path))
         with self.transaction():
             if not self.in_place():
                 raise SpoolReplacedError
-            if records and self.size() + len(payload) > self._max_bytes:  # counts alone are small, and must not be lost
-                raise SpoolFullError
+            if records and self._page_size * (pages - free_pages) + len(payload) > self._max_bytes:
+                raise SpoolFullError  # counts alone are small, and must not be lost
             cursor = self._db.execute(
                 "INSERT INTO waiting (made_at, records, source, sequence, checksum, payload) VALUES (?, ?, ?, ?, ?, ?)",
                 (batch.made_at, records, batch.source, batch.sequence, zlib.crc32(payload), payload),
@@ -125,13 +127,15 @@ class Spool:
         """Bytes in use, free pages not counted."""
         return used_bytes(self._db)
 
-    def _has_room(self, size: int) -> bool:
+    def _pages(self) -> tuple[int, int]:
+        """How many the file has, and how many of these are free."""
+        (pages,), (free,) = (self._db.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "freelist_count"))
+        return int(pages), int(free)
+
+    def _has_room(self, size: int, free_pages: int) -> bool:
         """A spool on a full disk cannot even forget a batch, so some room is left for that."""
         disk = shutil.disk_usage(self.path.parent)
-        (page_size,), (free,) = (
-            self._db.execute(f"PRAGMA {name}").fetchone() for name in ("page_size", "freelist_count")
-        )
-        return bool(disk.free + page_size * free - size >= min(MOST_RESERVED, disk.total // 10))
+        return disk.free + self._page_size * free_pages - size >= min(MOST_RESERVED, disk.total // 10)
 
     def shrink(self) -> None:
         """Gives free pages and the write-ahead log back to the file system."""
@@ -140,10 +144,9 @@ class Spool:
 
     def give_back(self) -> None:
         """Gives free pages past KEPT_FREE back to the file system, a part at a time, as appending waits meanwhile."""
-        page_size, free = (self._db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_size", "freelist_count"))
-        surplus = free - KEPT_FREE // page_size
+        surplus = self._pages()[1] - KEPT_FREE // self._page_size
         if surplus > 0:
-            self._db.executescript(f"PRAGMA incremental_vacuum({min(surplus, FREED_AT_ONCE // page_size)})")
+            self._db.executescript(f"PRAGMA incremental_vacuum({min(surplus, FREED_AT_ONCE // self._page_size)})")
 
     def in_place(self) -> bool:
         """Whether the open file is still the one of this name."""

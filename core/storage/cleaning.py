@@ -230,12 +230,15 @@ def encode_all_metadata(
     return [value for value, _ in each], [(place, why) for place, (_, why) in enumerate(each) if why is not None]
 
 
-ADDRESS_LIKE = re.compile(r"^\[?[0-9A-Fa-f]{0,4}[.:].*", re.MULTILINE)
+ADDRESS_LIKE = re.compile(r"^[^\S\n]*\[?[0-9A-Fa-f]{0,4}[.:].*", re.MULTILINE)
 
 
 def any_address(clients: Sequence[str]) -> bool:
     """Whether some of the names is a raw address: asked of all of them at once."""
-    return any(map(is_address, ADDRESS_LIKE.findall("\n".join(clients))))
+    together = "\n".join(clients)
+    if "." not in together and ":" not in together:
+        return False
+    return any(map(is_address, ADDRESS_LIKE.findall(together)))
 
 
 def all_storable(texts: Sequence[str], longest: int) -> bool:

@@ -13,14 +13,17 @@ import numpy as np
 
 from core.records import ERROR_CODES, EVENT_TYPES, OUTCOMES, Batch, decode_batch, encode_batch
 from core.storage.event_columns import INTEGERS, Array, EventColumns, transpose
+from core.storage.narrow import Narrow, narrow, widen
 
-MARK = b"\xc1\x01"
+MARK = b"\xc1\x02"
 """Begins a payload with columns: no MessagePack value begins with this byte. The second one is the version."""
+EARLIER = b"\xc1\x01"
+"""Of a version that kept all columns in their full width."""
 
 
 class Packed(msgspec.Struct, array_like=True):
-    """The columns of events, each little-endian. Types, outcomes and codes are places in the lists kept beside them, so
-    that a later version may have longer ones."""
+    """The columns of events. Types, outcomes and codes are places in the lists kept beside them, so that a later
+    version may have longer ones."""
 
     size: int
     clients: list[str]
@@ -28,7 +31,7 @@ class Packed(msgspec.Struct, array_like=True):
     event_types: list[str]
     outcomes: list[str]
     error_codes: list[str]
-    columns: list[bytes]
+    columns: list[Narrow | bytes]  # bytes: of the earlier version
     event_ids: bytes  # of those events that have one
     metadata: list[bytes | None] | None
 
@@ -39,11 +42,11 @@ class Payload(msgspec.Struct, array_like=True):
 
 
 WIRE: tuple[tuple[str, str], ...] = (
-    ("timestamp", "<i8"), ("client", "<u4"), ("event_type", "u1"), ("outcome", "u1"), ("error_code", "u1"),
+    ("timestamp", "<i8"), ("client", "<u4"), ("event_type", "|u1"), ("outcome", "|u1"), ("error_code", "|u1"),
     ("response_time_ms", "<f8"), ("first_event_ms", "<f8"), *((name, "<i8") for name in (*INTEGERS, "connection")),
-    ("kind", "<i8"), ("has_id", "?"), ("app", "<i4"),
+    ("kind", "<i8"), ("has_id", "|b1"), ("app", "<i4"),
 )  # fmt: skip
-"""The columns in their order, and how each is kept."""
+"""The columns in their order, and how the earlier version kept each."""
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Payload).decode
@@ -60,21 +63,20 @@ def encode_payload(batch: Batch) -> bytes:
 
 def decode_payload(payload: bytes) -> Batch:
     """Raises msgspec.DecodeError when these bytes are no batch."""
-    if not payload.startswith(MARK):
+    if not payload.startswith((MARK, EARLIER)):
         return decode_batch(payload)
     found = _decode(memoryview(payload)[len(MARK) :])
     try:
         found.batch.events = _unpacked(found.events)
-    except (ValueError, LookupError) as error:
+    except (ValueError, LookupError, OverflowError, TypeError) as error:
         raise msgspec.DecodeError(f"columns that do not fit: {error}") from error
     return found.batch
 
 
 def _packed(events: EventColumns) -> Packed:
-    columns = []
-    for name, wire in WIRE:
-        values = events.integers[name] if name in events.integers else getattr(events, name)
-        columns.append(values.astype(wire).tobytes())
+    columns: list[Narrow | bytes] = []
+    for name, _ in WIRE:
+        columns.append(narrow(events.integers[name] if name in events.integers else getattr(events, name)))
     return Packed(
         len(events), list(events.clients), list(events.apps), list(EVENT_TYPES), list(OUTCOMES), list(ERROR_CODES),
         columns, events.event_id[events.has_id].tobytes(), None if events.metadata is None else list(events.metadata),
@@ -83,11 +85,9 @@ def _packed(events: EventColumns) -> Packed:
 
 def _unpacked(packed: Packed) -> EventColumns:
     found: dict[str, Array] = {}
-    for (name, wire), data in zip(WIRE, packed.columns, strict=True):
-        values = np.frombuffer(data, dtype=wire)
-        if len(values) != packed.size:
-            raise ValueError(f"{len(values)} values of {name} for {packed.size} events")
-        found[name] = values if wire in ("u1", "?", "<f8") else values.astype(np.int64)
+    for (name, wire), column in zip(WIRE, packed.columns, strict=True):
+        values = widen(Narrow(wire, column) if isinstance(column, bytes) else column, packed.size)
+        found[name] = values.astype(wire if wire in ("|u1", "|b1", "<f8") else np.int64, casting="safe", copy=False)
     for name, names in (("client", packed.clients), ("app", packed.apps)):
         if packed.size and found[name].max() >= len(names):
             raise ValueError(f"{name} without a name")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -13,11 +14,12 @@ from core.settings import Settings
 from core.spools import SUFFIX, spool_directory
 from core.storage.database import open_database
 from ingest.collector.keeping import Keeper
+from ingest.collector.quick import Reader
 from ingest.collector.reading import Body, Taken, take
 from ingest.collector.received import key_of
 from ingest.collector.records import Door
 from ingest.collector.sources import Sources
-from ingest.identity import Address, Identifier, KeyRing
+from ingest.identity import Identifier, KeyRing
 
 MOST_RECORDS = 20_000
 """Records in a batch."""
@@ -69,6 +71,7 @@ class Collector:
         )
         keys = KeyRing(settings.data_dir / "keys", settings.address_key_days)
         self._identifier = Identifier(keys, (), "address", "")
+        self._readers: dict[str, Reader] = defaultdict(Reader)
 
     async def start(self) -> None:
         await self.sources.start()
@@ -87,9 +90,7 @@ class Collector:
         try:
             with self.keeper.room(size):
                 now = time.time()
-                taken = take(
-                    body, lambda: Door(int(now * 1e6), lambda address: self._name(address, now)), source, MOST_RECORDS
-                )
+                taken = self._read(source, body, now)
                 new = await self.keeper.put(key_of(source, batch), _parts(taken, source))
         except (CollectorBusyError, SpoolFullError):
             self.counters.busy += 1
@@ -97,8 +98,11 @@ class Collector:
         self._count(taken, new=new)
         return Answer(batch, taken.taken, taken.refused, not new, taken.reasons)
 
-    def _name(self, address: Address, now: float) -> str:
-        return self._identifier.name_address(address, now)
+    def _read(self, source: str, body: Body, now: float) -> Taken:
+        def door() -> Door:
+            return Door(int(now * 1e6), lambda address: self._identifier.name_address(address, now))
+
+        return take(body, door, source, MOST_RECORDS, self._readers[source])
 
     def _count(self, taken: Taken, *, new: bool) -> None:
         self.counters.batches += 1

@@ -18,7 +18,8 @@ from core.metadata import without_addresses
 from core.records import Event, Refusal
 from core.storage.cleaning import Refused, printable, storable
 from ingest.collector.columns import columns
-from ingest.collector.records import Door, QuickRecord, Record
+from ingest.collector.quick import Quick, Reader
+from ingest.collector.records import Door, Record
 
 REASONS_SHOWN = 10
 """Records at fault that an answer names."""
@@ -28,7 +29,6 @@ OTHER_REASONS = "another reason"
 LEFT_OUT = "metadata that is not on the list was left out"
 
 _decode_line = msgspec.json.Decoder(Record).decode
-_decode_quick_lines = msgspec.json.Decoder(QuickRecord).decode_lines
 _decode_fields = msgspec.json.Decoder(dict[str, Any]).decode
 
 LONGEST_HEAD = 256
@@ -38,13 +38,6 @@ _AT = re.compile(r"(.*) - at `(?:key in )?\$\.?([^`]*)`", re.DOTALL)
 _UNKNOWN_FIELD = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 _HIDDEN = frozenset({"client_id", "client_address", "metadata", "app", "relay"})
 """Fields whose values may name a person or hold content: no sample of them is kept."""
-
-
-class _QuickMessage(msgspec.Struct, gc=False, forbid_unknown_fields=True):
-    """A WebSocket message: a batch under the id that its sender chose."""
-
-    batch: str
-    records: list[QuickRecord]
 
 
 class _RawMessage(msgspec.Struct, gc=False, forbid_unknown_fields=True):
@@ -57,7 +50,6 @@ class _Id(msgspec.Struct, gc=False):
 
 
 _decode_id = msgspec.json.Decoder(_Id).decode
-_decode_quick_message = msgspec.json.Decoder(_QuickMessage).decode
 _decode_raw_message = msgspec.json.Decoder(_RawMessage).decode
 
 
@@ -103,7 +95,7 @@ class Taken:
 class Body(Protocol):
     """What a sender wrote: its records at once, or one by one."""
 
-    def quick(self) -> Sequence[QuickRecord] | None:
+    def quick(self, reader: Reader) -> Quick | None:
         """The records when every one can be read, else None."""
 
     def records(self) -> Sequence[Record | Bad]:
@@ -116,11 +108,8 @@ class Lines:
 
     text: bytes
 
-    def quick(self) -> Sequence[QuickRecord] | None:
-        try:
-            return _decode_quick_lines(self.text)
-        except (ValueError, RecursionError):
-            return None
+    def quick(self, reader: Reader) -> Quick | None:
+        return reader.read(lambda decoders: decoders.lines(self.text))
 
     def records(self) -> Sequence[Record | Bad]:
         return [_read_one(line) for line in self.text.split(b"\n") if line.strip()]
@@ -142,11 +131,8 @@ class Message:
         except (ValueError, RecursionError):
             return None
 
-    def quick(self) -> Sequence[QuickRecord] | None:
-        try:
-            return _decode_quick_message(self.text).records
-        except (ValueError, RecursionError):
-            return None
+    def quick(self, reader: Reader) -> Quick | None:
+        return reader.read(lambda decoders: decoders.message(self.text).records)
 
     def records(self) -> Sequence[Record | Bad]:
         try:
@@ -155,14 +141,14 @@ class Message:
             raise BadBatchError(f'A message is {{"batch": "…", "records": [{{…}}, …]}}. {_reason(error)}') from error
 
 
-def take(body: Body, make_door: Callable[[], Door], relay: str, most_records: int) -> Taken:
-    """What is let in of a batch. `relay` is the name of the relay where a record has none.
+def take(body: Body, make_door: Callable[[], Door], relay: str, most_records: int, reader: Reader) -> Taken:
+    """What is let in of a batch. `relay` is the name of the relay where a record has none; `reader`: of its source.
 
     Raises BadBatchError, TooLargeError.
     """
-    quick = body.quick()
+    quick = body.quick(reader)
     if quick is not None:
-        _check_number(len(quick), most_records)
+        _check_number(len(quick.records), most_records)
         taken = admit_at_once(quick, make_door(), relay)
         if taken is not None:
             return taken
@@ -176,14 +162,11 @@ def _check_number(records: int, most: int) -> None:
         raise TooLargeError(f"A batch has at most {most} records; this one has {records}.")
 
 
-def admit_at_once(records: Sequence[QuickRecord], door: Door, relay: str) -> Taken | None:
+def admit_at_once(quick: Quick, door: Door, relay: str) -> Taken | None:
     """The events of a batch as columns; None when some record has to be looked at."""
-    by_relay: dict[str, list[QuickRecord]] = defaultdict(list)
-    for record in records:
-        by_relay[record.relay or relay].append(record)
-    taken = Taken(taken=len(records))
-    for name, group in by_relay.items():
-        events = columns(group, door) if storable(name, 200) else None
+    taken = Taken(taken=len(quick.records))
+    for name, records in quick.by_relay(relay).items():
+        events = columns(records, quick.fields, door) if storable(name, 200) else None
         if events is None:
             return None
         taken.events[name] = events

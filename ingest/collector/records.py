@@ -28,13 +28,12 @@ Text = Annotated[str, Meta(max_length=200)]
 
 
 class Fields(msgspec.Struct, gc=False, forbid_unknown_fields=True):
-    """One message of a client to the service, and how the service answered: all but its metadata. Unknown fields are
-    errors, so that a misspelt one is never lost silently."""
+    """One message of a client to the service, and how the service answered: all but its time and metadata. Unknown
+    fields are errors, so that a misspelt one is never lost silently."""
 
     client_id: Annotated[str, Meta(min_length=1, max_length=cleaning.LONGEST_CLIENT)] | None = None
     client_address: Annotated[str, Meta(max_length=100)] | None = None
     event_type: Annotated[str, Meta(min_length=1, max_length=64)] = "OTHER"
-    timestamp: Instant | None = None
     outcome: Outcome | None = None
     error_code: Text | None = None
     response_time_ms: Milliseconds | None = None
@@ -54,16 +53,8 @@ class Fields(msgspec.Struct, gc=False, forbid_unknown_fields=True):
 
 
 class Record(Fields, gc=False, forbid_unknown_fields=True):
+    timestamp: Instant | None = None
     metadata: dict[str, Any] | None = None
-
-
-NULL = msgspec.Raw(b"null")
-
-
-class QuickRecord(Fields, gc=False, forbid_unknown_fields=True):
-    """A record of a batch in which, as nearly always, nothing is wrong: metadata that many share is read once."""
-
-    metadata: msgspec.Raw = NULL
 
 
 _TYPES = frozenset(EVENT_TYPES)

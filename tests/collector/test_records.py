@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from core.records import ERROR_CODES, EVENT_TYPES, OUTCOMES, Batch, Event, decode_batch, encode_batch
 from core.storage.cleaning import Quarantine, clean_event, clean_records, storable
+from ingest.collector.quick import Reader
 from ingest.collector.reading import (
     MOST_REASONS,
     OTHER_REASONS,
@@ -35,7 +36,7 @@ def door() -> Door:
 
 
 def let_in(text: bytes) -> Taken:
-    made = take(Lines(text), door, "chat", 20_000)
+    made = take(Lines(text), door, "chat", 20_000, Reader())
     made.events = {relay: list(events) for relay, events in made.events.items()}
     return made
 
@@ -225,7 +226,7 @@ def test_hostile_lines_cost_only_themselves(line: bytes) -> None:
 def test_a_message_with_a_bad_record_is_read_one_by_one() -> None:
     message = Message(b'{"batch":"x","records":[{"client_id":"a"},{"client_id":"\xff"},7]}')
     assert message.batch() == "x"
-    assert message.quick() is None
+    assert message.quick(Reader()) is None
     assert [type(record) for record in message.records()] == [Record, Bad, Bad]
 
 
@@ -284,13 +285,31 @@ sent = st.fixed_dictionaries(
 @given(st.lists(sent, min_size=1, max_size=6))
 def test_records_taken_at_once_are_the_same_as_one_by_one(records: list[dict[str, Any]]) -> None:
     lines = Lines(b"\n".join(json.dumps(each).encode() for each in records))
-    quick, one_by_one = lines.quick(), admit(lines.records(), door(), "chat")
-    at_once = None if quick is None else admit_at_once(quick, door(), "chat")
-    if at_once is None:
-        assert one_by_one.refused > 0
-    else:
-        at_once.events = {relay: list(events) for relay, events in at_once.events.items()}
-        assert at_once == one_by_one
+    one_by_one, reader = admit(lines.records(), door(), "chat"), Reader()
+    for _ in ("fields are learned", "fields are known"):
+        quick = lines.quick(reader)
+        at_once = None if quick is None else admit_at_once(quick, door(), "chat")
+        if at_once is None:
+            assert one_by_one.refused > 0
+        else:
+            at_once.events = {relay: list(events) for relay, events in at_once.events.items()}
+            assert at_once == one_by_one
+
+
+def test_a_reader_learns_the_fields_that_its_source_sends() -> None:
+    reader, all_fields = Reader(), set(Record.__struct_fields__)
+
+    def fields(text: bytes) -> set[str]:
+        quick = Lines(text).quick(reader)
+        assert quick is not None
+        return set(quick.fields)
+
+    assert fields(b'{"client_id":"a"}') == all_fields  # any may be in it, as far as is known
+    assert fields(b'{"client_id":"b"}') == {"client_id"}
+    assert fields(b'{"kind":1,"client_id":"a"}\n{"client_id":"b"}') == all_fields
+    assert fields(b'{"client_id":"b"}') == {"client_id", "kind"}
+    assert Lines(b'{"client_id":"b","colour":1}').quick(reader) is None
+    assert fields(b'{"client_id":"b"}') == {"client_id", "kind"}
 
 
 def test_the_fields_of_a_record_are_documented() -> None:

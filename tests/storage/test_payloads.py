@@ -101,6 +101,19 @@ def test_a_payload_of_an_earlier_version_is_read() -> None:
     assert decode_payload(encode_batch(given)) == given
 
 
+def test_columns_of_a_version_that_kept_them_in_full_width_are_read() -> None:
+    given = batch([event(client="alice", kind=1, response_time_ms=None), event(event_id=bytes(32), app="Damus")])
+    events = transpose(given.events)
+    assert events is not None
+    payload = msgspec.msgpack.decode(encode_payload(given)[len(MARK) :], type=payloads.Payload)
+    payload.events.columns = [
+        (events.integers[name] if name in events.integers else getattr(events, name)).astype(wire).tobytes()
+        for name, wire in payloads.WIRE
+    ]
+    found = decode_payload(payloads.EARLIER + msgspec.msgpack.encode(payload))
+    assert list(found.events) == list(given.events)
+
+
 def test_columns_of_a_version_with_other_names_keep_their_meaning(monkeypatch: pytest.MonkeyPatch) -> None:
     given = batch([event(event_type=name, outcome="rejected", error_code="blocked") for name in EVENT_TYPES])
     with monkeypatch.context() as earlier:
