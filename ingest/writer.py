@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import closing
 from itertools import chain, islice
+from pathlib import Path
 from sqlite3 import Error as SpoolError
 
 import msgspec
@@ -46,11 +48,10 @@ FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 5.0
 DRAIN_SECONDS = 10.0
 
-REFUSED = (
-    psycopg.DataError, psycopg.IntegrityError, psycopg.errors.ProgramLimitExceeded,
-    ValueError, TypeError, LookupError, ArithmeticError, AttributeError, AssertionError, RecursionError,
-)  # fmt: skip
+REFUSED = (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.ProgramLimitExceeded)
 """What says that the batch is at fault, and not the database."""
+OUR_FAULT = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, AssertionError, RecursionError)
+"""What says that this program is: the batch is set aside all the same, so that it keeps no other waiting."""
 
 
 def connect(settings: Settings) -> Database:
@@ -75,6 +76,7 @@ class Writer:
         self._database: Database | None = None
         self._batches: BatchWriter | None = None
         self._upkeep: Upkeep | None = None
+        self._told: set[str] = set()
 
     def step(self) -> int:
         """Stores what the spools hold now, up to a limit; returns the number of batches.
@@ -155,8 +157,9 @@ class Writer:
     def _store(self, writer: BatchWriter, group: Group, prepared: Future[Prepared]) -> None:
         try:
             writer.store(prepared.result())
-        except REFUSED as error:
-            log.warning("The database refuses batches; each is tried alone", error=str(error))
+        except (*REFUSED, *OUR_FAULT) as error:
+            log.warning("Batches cannot be stored together; each is tried alone", reason=_reason(error))
+            self._tell(error)
             for _, waiting in group:
                 self._store_alone(writer, waiting)
             return
@@ -173,12 +176,17 @@ class Writer:
             return
         try:
             writer.write([waiting.batch])
-        except REFUSED as error:
+        except (*REFUSED, *OUR_FAULT) as error:
             kept_as = self._keep(waiting.batch)
-            log.error(
-                "A batch is refused and goes into quarantine", batch=waiting.id, kept_as=kept_as, error=str(error)
-            )
-            writer.refuse(waiting.batch, f"refused by the database: {str(error).splitlines()[0]}"[:200], kept_as)
+            log.error("A batch goes into quarantine", batch=waiting.id, kept_as=kept_as, reason=_reason(error))
+            self._tell(error)
+            writer.refuse(waiting.batch, _reason(error), kept_as)
+
+    def _tell(self, error: Exception) -> None:
+        """Logs where an error of this program comes from, once for each place: it may meet every batch."""
+        if isinstance(error, OUR_FAULT) and _reason(error) not in self._told:
+            self._told.add(_reason(error))
+            log.error("The writer met an error of its own; please report it", exc_info=error)
 
     def _keep(self, batch: Batch) -> str:
         """Writes a refused batch to a file, as records, before its spool forgets it. Raises OSError."""
@@ -206,3 +214,11 @@ class Writer:
             log.warning("A damaged spool was searched", file=str(path), batches=found)
             stored += found
         return stored
+
+
+def _reason(error: Exception) -> str:
+    """Why a batch is in quarantine: what the database says of it, or where this program fails at it."""
+    if isinstance(error, psycopg.Error):
+        return f"refused by the database: {str(error).splitlines()[0]}"[:200]
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"an error in the writer: {type(error).__name__} at {Path(place.filename).name}:{place.lineno}"

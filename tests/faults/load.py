@@ -21,12 +21,12 @@ PAUSE = 0.005
 
 
 class Load:
-    """`acknowledged`: the ids of each connection whose OK arrived, in order. `failures`: connections that broke."""
+    """`acknowledged`: the ids of each connection whose OK arrived, in order. `failures`: why connections broke."""
 
     def __init__(self, url: str, pause: float) -> None:
         self.url = url
         self.acknowledged: list[list[str]] = []
-        self.failures = 0
+        self.failures: list[str] = []
         self._numbers = count()
         self._pause = pause
         self._stopped = asyncio.Event()
@@ -59,8 +59,8 @@ class Load:
                         assert answer[:3] == ["OK", event["id"], True], answer
                         ids.append(event["id"])
                         await asyncio.sleep(self._pause)
-            except (OSError, ConnectionClosed, InvalidHandshake, EOFError):
-                self.failures += 1
+            except (OSError, ConnectionClosed, InvalidHandshake, EOFError) as error:
+                self.failures.append(repr(error))
                 await asyncio.sleep(0.02)
 
     def stop(self) -> None:

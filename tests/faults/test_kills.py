@@ -90,9 +90,12 @@ class Killer:
         await asyncio.sleep(self._chance.uniform(0, LONGEST))
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
-    ("taps", "writers", "databases"), [(18, 18, 14), pytest.param(70, 70, 60, marks=pytest.mark.soak)]
+    ("taps", "writers", "databases"),
+    [
+        pytest.param(18, 18, 14, marks=pytest.mark.timeout(300)),
+        pytest.param(70, 70, 60, marks=[pytest.mark.soak, pytest.mark.timeout(1800)]),
+    ],
 )
 async def test_kill_9_at_random_moments_loses_only_what_a_tap_had_in_memory_and_doubles_nothing(
     tmp_path: Path,

@@ -15,6 +15,7 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import sql
+from structlog.testing import capture_logs
 
 from core.exceptions import DatabaseUnavailableError
 from core.records import Batch, Event, decode_batch
@@ -210,6 +211,34 @@ def test_a_refused_batch_among_groups_goes_into_quarantine_alone(
     assert kept.name == "tap-6.batch"
     assert [one.client for one in decode_batch(kept.read_bytes()).events] == ["eve"]
     assert verify(database) == []
+
+
+def test_an_error_of_the_writer_itself_costs_no_other_batch_and_is_told_once_with_its_place(
+    settings: Settings, database: Database, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append(spool, 3)
+    for number in (7, 8):
+        spool.append(Batch(f"tap {number}", 0, "unheard of", [Event(NOW, "eve", "EVENT", "ok")], [], [], []))
+    prepare = BatchWriter.prepare
+
+    def unprepared_for_some(batches: BatchWriter, given: list[Batch]) -> Any:
+        {"relay": 1}[next((batch.relay for batch in given if batch.relay != "relay"), "relay")]
+        return prepare(batches, given)
+
+    monkeypatch.setattr(BatchWriter, "prepare", unprepared_for_some)
+    with capture_logs() as lines:
+        writer = Writer(settings, lambda _: database)
+        assert writer.step() == 5
+        writer.close()
+    assert spool.is_empty()
+    assert stored(database) == 30
+    [trace] = [line["exc_info"] for line in lines if line.get("exc_info")]
+    assert isinstance(trace, KeyError)
+    assert len(list(settings.data_dir.glob("*/quarantine/*"))) == 2
+    with database.connect() as connection:
+        ((reason, batches),) = connection.execute("SELECT reason, count(*) FROM quarantine GROUP BY reason").fetchall()
+    assert batches == 2
+    assert reason.startswith("an error in the writer: KeyError at test_writer.py:")
 
 
 @pytest.mark.usefixtures("groups")
