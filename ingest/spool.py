@@ -95,20 +95,17 @@ class Spool:
         """
         payload = encode_payload(batch)
         records = sum(batch.sizes.values())
-        pages, free_pages = self._pages()
-        if not self._has_room(len(payload), free_pages):
-            if not self._db.in_transaction:
-                self.shrink()
-            raise OSError(errno.ENOSPC, "The disk is full but for what emptying the spool takes", str(self.path))
         with self.transaction():
-            if not self.in_place():
-                raise SpoolReplacedError
-            if records and self._page_size * (pages - free_pages) + len(payload) > self._max_bytes:
-                raise SpoolFullError  # counts alone are small, and must not be lost
+            if len(payload) > self._disk_left:
+                raise OSError(errno.ENOSPC, "The disk is full but for what emptying the spool takes", str(self.path))
+            if records and len(payload) > self._left:  # counts alone are small, and must not be lost
+                raise SpoolFullError
             cursor = self._db.execute(
                 "INSERT INTO waiting (made_at, records, source, sequence, checksum, payload) VALUES (?, ?, ?, ?, ?, ?)",
                 (batch.made_at, records, batch.source, batch.sequence, zlib.crc32(payload), payload),
             )
+            self._disk_left -= len(payload)
+            self._left -= len(payload)
         return int(cursor.lastrowid or 0)
 
     def read(self, after: int = 0, limit: int = 100) -> list[Waiting]:
@@ -132,10 +129,17 @@ class Spool:
         (pages,), (free,) = (self._db.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "freelist_count"))
         return int(pages), int(free)
 
-    def _has_room(self, size: int, free_pages: int) -> bool:
-        """A spool on a full disk cannot even forget a batch, so some room is left for that."""
+    def _measure(self) -> None:
+        """How many bytes may be added: a spool on a full disk cannot even forget a batch, so some room is left for it.
+
+        Raises SpoolReplacedError.
+        """
+        if not self.in_place():
+            raise SpoolReplacedError
+        pages, free_pages = self._pages()
         disk = shutil.disk_usage(self.path.parent)
-        return disk.free + self._page_size * free_pages - size >= min(MOST_RESERVED, disk.total // 10)
+        self._disk_left = disk.free + self._page_size * free_pages - min(MOST_RESERVED, disk.total // 10)
+        self._left = self._max_bytes - self._page_size * (pages - free_pages)
 
     def shrink(self) -> None:
         """Gives free pages and the write-ahead log back to the file system."""
@@ -175,8 +179,13 @@ class Spool:
             return
         self._db.execute("BEGIN IMMEDIATE")
         try:
+            self._measure()
             yield
             self._db.execute("COMMIT")
+        except OSError:
+            self._db.execute("ROLLBACK")
+            self.shrink()
+            raise
         finally:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
-_WIDTHS = (("u1", 2**8), ("u2", 2**16), ("u4", 2**32))
+_WIDTHS = ((np.dtype("u1"), 2**8), (np.dtype("u2"), 2**16), (np.dtype("u4"), 2**32))
 _WIRES = frozenset(np.dtype(wire).str for wire in ("u1", "u2", "u4", "i4", "i8", "f8", "?"))
 
 
@@ -24,12 +24,13 @@ class Narrow(msgspec.Struct, array_like=True):
 
 def narrow(values: Array) -> Narrow:
     """Of at least one value."""
-    added = 0
-    if values.dtype == np.int64:
-        values, added = _near_zero(values)
     data = values.tobytes()
     first = data[: values.itemsize]
-    return Narrow(values.dtype.str, first if data == first * len(values) else data, added)
+    if data == first * len(values):
+        return Narrow(values.dtype.str, first)
+    if values.dtype == np.int64:
+        return _near_zero(values)
+    return Narrow(values.dtype.str, data)
 
 
 def widen(column: Narrow, size: int) -> Array:
@@ -45,10 +46,10 @@ def widen(column: Narrow, size: int) -> Array:
     return values + np.int64(column.added) if column.added else values
 
 
-def _near_zero(values: Array) -> tuple[Array, int]:
-    """Integers of fewer bytes, and what they are less by."""
+def _near_zero(values: Array) -> Narrow:
+    """Integers as what they are more than the lowest."""
     lowest, highest = int(np.minimum.reduce(values)), int(np.maximum.reduce(values))
     for wire, limit in _WIDTHS:
         if highest - lowest < limit:
-            return (values - lowest).astype(wire), lowest
-    return values, 0
+            return Narrow(wire.str, (values - lowest).astype(wire).tobytes(), lowest)
+    return Narrow(values.dtype.str, values.tobytes())

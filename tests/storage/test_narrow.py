@@ -27,7 +27,7 @@ def test_integers_come_back_as_they_were(values: list[int]) -> None:
 @pytest.mark.parametrize(
     ("values", "size"),
     [
-        ([7, 7, 7, 7], 1),
+        ([7, 7, 7, 7], 8),
         ([2**60, 2**60 + 255], 2),
         ([-1, 65535, 3], 3 * 4),
         ([0, 65535, 3], 3 * 2),
