@@ -17,6 +17,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import shape_history
 from benchmarks.history import END, Size, fill
 from benchmarks.servers import database as database_of
 from benchmarks.servers import machine, server
@@ -67,7 +68,7 @@ def questions(zone: str, days: int) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for name, report in reports.REPORTS.items():
         takes = {parameter.name for parameter in report.parameters}
-        if "start" not in takes or name == "shapes":  # this history tells no shapes
+        if "start" not in takes:  # this history tells no shapes
             continue
         arguments: dict[str, Any] = {"start": last - timedelta(days=days - 1), "end": last, "time_zone": zone}
         if "client" in takes and name == "client":
@@ -132,6 +133,8 @@ def sizes(database: Database, events: int) -> dict[str, float]:
         "client_pack",
         "client_kind_pack",
         "latency_pack",
+        "shape_hour",
+        "shape_day",
         "active_day",
         "active_hour",
     ]
@@ -177,6 +180,7 @@ def main() -> None:
                 started = time.perf_counter()
                 fill(database, size, lambda text: console.print(f"history: {text}"))
                 console.print(f"history: {size.events} events in {time.perf_counter() - started:.0f} s")
+            shape_history.fill(database)
             lengths = tuple(days for days in (30, 90) if days <= size.days)
             result: dict[str, Any] = {"events": size.events, "days": size.days, "clients": size.clients}
             result["raw_days"] = lengths[0]

@@ -16,6 +16,7 @@ from core.reports.binned import Binned, column
 from core.reports.declaration import Column, Meta, Parameter, Report, Result, Table
 from core.reports.frame import Day, Frame, quotient
 from core.reports.query import Rows, snapshot
+from core.storage import shape_days
 from core.storage.database import Database
 from core.storage.shape_bins import ENTRY, ERROR_BOUND, TO_MIDDLE, fine_bins
 
@@ -34,7 +35,7 @@ SHAPES = Table(
         Column(
             "shape",
             "keys of its filters and lengths of their lists in steps, never a value (docs/analysts.md); "
-            f"`{REST}`: those of each hour that were too many to keep apart; `{NOT_TOLD}`: messages without one",
+            f"`{REST}`: those of each hour or day that were too many to keep apart; `{NOT_TOLD}`: messages without one",
         ),
         Column("messages", "messages of this shape", "messages"),
         Column("answered", "messages with a response time", "messages"),
@@ -78,11 +79,12 @@ def run(
     # the order of percentiles is known when they are
     first = {"event_type": wanted, "sort": sort, "limit": None if sort == "p95" else limit}
     with snapshot(database) as read:
-        found_ahead = read.ahead("shapes", span | first)
+        parts = shape_days.parts(read, asked.period.start, asked.period.end)
+        found_ahead = read.ahead("shapes", parts | first)
         counted_ahead = read.ahead("shapes_counted", span)
         newest_ahead = read.ahead(*framing.newest_query(now))
         found = found_ahead()
-        packs_ahead = read.ahead("shapes_bins", span | {"shapes": [row[1] for row in found]})
+        packs_ahead = read.ahead("shapes_bins", parts | {"shapes": [row[1] for row in found]})
         [(messages, counted, first_open, all_ms)], newest, packs = counted_ahead(), newest_ahead(), packs_ahead()
     notes = _notes(found, messages, counted)
     meta = framing.meta("shapes", asked, database, now, newest, error_bound=ERROR_BOUND, notes=notes)
@@ -110,7 +112,7 @@ def _notes(found: Rows, messages: int, counted: int) -> list[str]:
             "it has ended, and again when late messages come, while its raw rows are kept."
         )
     if any(row[1] == REST for row in found):
-        notes.append(f"Hours with very many shapes keep the costliest apart; the others are {REST} together.")
+        notes.append(f"Hours and days with very many shapes keep the costliest apart; the others are {REST} together.")
     return notes
 
 

@@ -1343,3 +1343,20 @@ CREATE TABLE shape_hour_counted (                  -- the hours it holds
     n      bigint NOT NULL,                        -- REQ and COUNT messages found in raw rows
     seen   bigint NOT NULL                         -- those that the other roll-ups knew of then
 );
+CREATE TABLE shape_day (                           -- the same of UTC days that have ended; see core/storage/shape_days.py
+    day           date NOT NULL,
+    relay_id      smallint NOT NULL,
+    event_type_id smallint NOT NULL,
+    shape         text NOT NULL,
+    n             bigint NOT NULL,
+    unanswered    bigint NOT NULL,
+    events_out    bigint NOT NULL,
+    rt_n          bigint NOT NULL,
+    rt_sum        double precision NOT NULL,
+    bins          bytea NOT NULL,
+    PRIMARY KEY (day, relay_id, event_type_id, shape)
+);
+CREATE TABLE shape_day_made (                      -- the days it holds
+    day  date PRIMARY KEY,
+    seen bigint NOT NULL                           -- what was seen of its hours, together
+);

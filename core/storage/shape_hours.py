@@ -120,12 +120,16 @@ def _count_hour(connection: psycopg.Connection[Any], bucket: datetime) -> int | 
 
 
 def count_again(connection: psycopg.Connection[Any], client_no: int) -> None:
-    """Make the hours of a client due whose raw rows were changed."""
+    """Make the hours of a client due whose raw rows were changed, and the days of these."""
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
         connection.execute(
-            f"""DELETE FROM shape_hour_counted WHERE bucket >= coalesce({RAW_FROM}, '-infinity') AND bucket IN (
-                    SELECT bucket FROM client_hour_current WHERE client_no = %s AND {QUERIES})""".encode(),  # noqa: S608
+            f"""WITH again AS (
+                    DELETE FROM shape_hour_counted WHERE bucket >= coalesce({RAW_FROM}, '-infinity') AND bucket IN (
+                        SELECT bucket FROM client_hour_current WHERE client_no = %s AND {QUERIES})
+                    RETURNING (bucket AT TIME ZONE 'UTC')::date AS day
+                )
+                DELETE FROM shape_day_made WHERE day IN (SELECT day FROM again)""".encode(),  # noqa: S608 (our own words)
             [client_no],
         )
 

@@ -11,7 +11,7 @@ from core.storage import active_clients, latency_packs
 from core.storage.connections import Database
 from core.storage.fold import recall
 from core.storage.rollups import ROLLUPS
-from core.storage.verifying import connections, from_raw, from_rollups, kinds
+from core.storage.verifying import connections, from_raw, from_rollups, kinds, shape_days
 from core.storage.verifying.difference import DAY, Difference, day_of
 
 __all__ = ["Difference", "verify"]
@@ -48,6 +48,7 @@ def verify(
         found += connections.hours(connection, first, last, limit)
         lower, upper = _recountable(connection, "shape_hour", first, last)
         found += from_raw.shapes(connection, lower, upper, limit)
+        found += shape_days.days_of_shapes(connection, first, last, limit)
         return found + connections.minutes(connection, first, last, limit)
 
 

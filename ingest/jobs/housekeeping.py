@@ -7,7 +7,7 @@ from datetime import timedelta
 from core.accounts import sessions, throttle, tickets
 from core.retention import applying
 from core.sql import load
-from core.storage import shape_hours
+from core.storage import shape_days, shape_hours
 from ingest.jobs.task import Work
 
 KEEP_JOBS = timedelta(days=30)
@@ -21,7 +21,8 @@ def retention(work: Work) -> str:
 
 def shapes(work: Work) -> str:
     counted = shape_hours.count(work.database, work.now, work.stopping)
-    return f"{counted.messages} messages of {counted.hours} hours counted"
+    days = shape_days.make(work.database, work.now, work.stopping)
+    return f"{counted.messages} messages of {counted.hours} hours counted, {days} days made of hours"
 
 
 def sign_ins(work: Work) -> str:

@@ -14,7 +14,7 @@ from ingest.jobs.task import Task
 
 PERIODIC = (
     Task("retention", "Remove what is older than its policy keeps", housekeeping.retention, "7 * * * *"),
-    Task("shapes", "Count query shapes of hours that have ended", housekeeping.shapes, "3-59/5 * * * *"),
+    Task("shapes", "Count query shapes of hours and days that have ended", housekeeping.shapes, "3-59/5 * * * *"),
     Task("restarts", "Annotate restarts of relays and taps", restarts.annotate, "* * * * *"),
     Task("sign-ins", "Remove ended sessions, tickets and failed sign-ins", housekeeping.sign_ins, "52 * * * *"),
     Task("schedules", "Enter the scheduled reports that are due", reports.enter, "* * * * *"),

@@ -70,7 +70,8 @@ def test_no_raw_chunk_is_read(report: Report, granularity: str, database: Databa
         "top": 9,
     }
     anything |= {"client_no": 0, "clients": [0], "time_zone": "UTC", "search": None, "measure": "bytes", "offset": 0}
-    anything |= {"sort": "time", "shapes": ["kinds×1"]}
+    anything |= {"sort": "time", "shapes": ["kinds×1"], "utc_days": [oracle.FIRST.date()]}
+    anything |= {"first_day": oracle.FIRST.date(), "last_day": oracle.NOW.date()}
     anything |= {"hours": [1], "firsts": [oracle.FIRST], "lasts": [oracle.NOW], "signs": [1]}
     anything |= {"top": 5, "peaks": 5, "numbers": [1], "period_id": 1}
     anything |= {"steps": [0], "buckets": [oracle.FIRST], "name": "mark", "packed_before": oracle.FIRST}
@@ -102,9 +103,23 @@ def test_the_latest_errors_are_found_by_their_index(database: Database) -> None:
     assert any("Index Scan" in row[0] and "timestamp" in row[0] for row in rows)
 
 
-def test_the_costs_of_shapes_are_found_by_their_hours(database: Database) -> None:
-    parameters = {"start": oracle.FIRST, "end": oracle.NOW, "event_type": None, "sort": "time", "limit": 20}
+def test_the_costs_of_shapes_are_found_by_their_days_and_hours(database: Database) -> None:
+    parts = {"utc_days": [oracle.FIRST.date()], "firsts": [oracle.FIRST], "lasts": [oracle.NOW]}
+    parameters = parts | {"event_type": None, "sort": "time", "limit": 20}
     with database.connect() as connection:
         connection.execute("SET enable_seqscan = off")
         rows = connection.execute(f"EXPLAIN {load('shapes')}".encode(), parameters).fetchall()
-    assert any("Index Cond" in row[0] and "bucket" in row[0] for row in rows)
+    for time in ("bucket", "day"):
+        assert any("Index Cond" in row[0] and time in row[0] for row in rows)
+
+
+def test_what_was_sent_of_a_kind_is_found_by_its_packs(database: Database) -> None:
+    """And not by its hours, of which there are as many as a kind has been sent."""
+    parts = {"hours": [24], "firsts": [oracle.FIRST], "lasts": [oracle.NOW], "signs": [1], "steps": [0]}
+    with database.connect() as connection:
+        connection.execute("SET enable_seqscan = off")
+        for name in ("client_kind_packs", "users_of_kind_packed"):
+            query = f"EXPLAIN {load(name)}".encode()
+            rows = connection.execute(query, {**parts, "kind": 1, "measures": ["n"]}).fetchall()
+            assert any("Index Scan" in row[0] and "client_kind_pack_pkey" in row[0] for row in rows), name
+            assert not any("client_kind_hour" in row[0] for row in rows), name

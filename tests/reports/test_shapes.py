@@ -16,7 +16,7 @@ from core import reports
 from core.exceptions import BadParameterError
 from core.filter_shapes import NOT_TOLD
 from core.records import Event
-from core.storage import shape_hours
+from core.storage import shape_days, shape_hours
 from core.storage.database import Database
 from core.storage.fold import fold
 from core.storage.shape_bins import ERROR_BOUND
@@ -76,6 +76,7 @@ def test_it_equals_a_recount_of_the_records(
     asked |= {"sort": sort, "limit": limit}
     result = reports.shapes(database, now=oracle.LATER, **asked)
     fold(database, oracle.LATER)
+    shape_days.make(database, oracle.LATER)
     again = reports.shapes(database, now=oracle.LATER, **asked)
     for name, frame in result.tables.items():
         pd.testing.assert_frame_equal(frame, again[name])
