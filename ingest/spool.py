@@ -11,7 +11,7 @@ import errno
 import shutil
 import sqlite3
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -68,6 +68,18 @@ class Waiting(NamedTuple):
         return f"{self.source}#{self.sequence}"
 
 
+class _Row(NamedTuple):
+    made_at: int
+    records: int
+    source: str
+    sequence: int
+    checksum: int
+    payload: bytes
+
+
+_INSERT = "INSERT INTO waiting (made_at, records, source, sequence, checksum, payload) VALUES (?, ?, ?, ?, ?, ?)"
+
+
 class Spool:
     """An open spool file. Not for use from two threads at once; several processes may have the same file open."""
 
@@ -88,25 +100,26 @@ class Spool:
         self.path.chmod(0o600)
 
     def append(self, batch: Batch) -> int:
-        """Keeps the batch and returns its position.
+        """As `append_all`, one batch; returns its position."""
+        return self.append_all([batch])[0]
 
-        Raises SpoolFullError at the bound, SpoolReplacedError when the file was set aside, sqlite3.Error when it cannot
-        be written, OSError when the disk has no more room than it takes to empty the spool.
+    def append_all(self, batches: Sequence[Batch]) -> list[int]:
+        """Keeps the batches and returns their positions.
+
+        Raises SpoolFullError at the bound, before anything is written; SpoolReplacedError when the file was set aside;
+        sqlite3.Error when it cannot be written; OSError when the disk has no more room than emptying the spool takes.
         """
-        payload = encode_payload(batch)
-        records = sum(batch.sizes.values())
+        rows = [_row(batch, encode_payload(batch)) for batch in batches]
+        size, records = sum(len(row.payload) for row in rows), sum(row.records for row in rows)
         with self.transaction():
-            if len(payload) > self._disk_left:
+            if size > self._disk_left:
                 raise OSError(errno.ENOSPC, "The disk is full but for what emptying the spool takes", str(self.path))
-            if records and len(payload) > self._left:  # counts alone are small, and must not be lost
+            if records and size > self._left:  # counts alone are small, and must not be lost
                 raise SpoolFullError
-            cursor = self._db.execute(
-                "INSERT INTO waiting (made_at, records, source, sequence, checksum, payload) VALUES (?, ?, ?, ?, ?, ?)",
-                (batch.made_at, records, batch.source, batch.sequence, zlib.crc32(payload), payload),
-            )
-            self._disk_left -= len(payload)
-            self._left -= len(payload)
-        return int(cursor.lastrowid or 0)
+            positions = [int(self._db.execute(_INSERT, row).lastrowid or 0) for row in rows]
+            self._disk_left -= size
+            self._left -= size
+        return positions
 
     def read(self, after: int = 0, limit: int = 100) -> list[Waiting]:
         """What waits behind a position, oldest first. A batch without a sequence of its own gets its position."""
@@ -189,6 +202,11 @@ class Spool:
         finally:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
+
+
+def _row(batch: Batch, payload: bytes) -> _Row:
+    records = sum(batch.sizes.values())
+    return _Row(batch.made_at, records, batch.source, batch.sequence, zlib.crc32(payload), payload)
 
 
 def read_one(db: sqlite3.Connection, position: int) -> Waiting | None:

@@ -54,18 +54,6 @@ class CollectorSpool(Spool):
             raise
         self.received = Received(self._db)
 
-    @contextmanager
-    def undone_on_error(self) -> Iterator[None]:
-        """Within a transaction: what failed in here leaves nothing behind."""
-        self._db.execute("SAVEPOINT put")
-        try:
-            yield
-        except BaseException:
-            self._db.execute("ROLLBACK TO put")
-            raise
-        finally:
-            self._db.execute("RELEASE put")
-
 
 class Keeper:
     """For use from one event loop. `remember_days`: how long a batch's id is known after it was last added to."""
@@ -187,18 +175,17 @@ class Keeper:
         return results
 
     def _keep(self, spool: CollectorSpool, put: Put, now: float) -> bool | Exception:
-        before = self._sequence
+        gap = spool.received.gap(put.key)
+        if gap is None:
+            return False
+        for sequence, part in enumerate(put.parts, self._sequence + 1):
+            part.source, part.sequence, part.made_at = self._source, sequence, int(now * 1e6)
         try:
-            with spool.undone_on_error():
-                if not spool.received.add(put.key, int(now // HOUR)):
-                    return False
-                for part in put.parts:
-                    part.source, part.made_at = self._source, int(now * 1e6)
-                    self._sequence = part.sequence = self._sequence + 1
-                    spool.append(part)
+            spool.append_all(put.parts)
         except SpoolFullError as error:
-            self._sequence = before
             return error
+        spool.received.fill(put.key, gap, int(now // HOUR))
+        self._sequence += len(put.parts)
         return True
 
     def _tidy(self, spool: CollectorSpool, hour: int) -> None:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import hashlib
 import re
 import sqlite3
+from functools import lru_cache
+from typing import NamedTuple
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS received (
@@ -19,6 +21,7 @@ CREATE TABLE IF NOT EXISTS received (
 MOST_ROWS = 2_000_000
 """About 100 MB. Beyond it the oldest hours are forgotten early, the newest never."""
 _RUN_BYTES = 16
+_RUNS_KNOWN = 1_000
 _NUMBERED = re.compile(r"(.*?)(0|[1-9][0-9]{0,17})", re.DOTALL)
 
 Key = tuple[bytes, int]
@@ -31,8 +34,19 @@ def key_of(source: str, batch: str) -> Key:
     """
     match = _NUMBERED.fullmatch(batch)
     prefix, number = (match[1], int(match[2])) if match else (f"{batch}\n", 0)
-    run = hashlib.blake2b(f"{source}\n{prefix}".encode(), digest_size=_RUN_BYTES).digest()
-    return run, number
+    return _run(f"{source}\n{prefix}"), number
+
+
+@lru_cache(_RUNS_KNOWN)
+def _run(name: str) -> bytes:
+    return hashlib.blake2b(name.encode(), digest_size=_RUN_BYTES).digest()
+
+
+class Gap(NamedTuple):
+    """Where a batch is missing: the range above it in its run, if there is one."""
+
+    first: int | None = None
+    last: int | None = None
 
 
 class Received:
@@ -41,23 +55,33 @@ class Received:
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
 
-    def add(self, key: Key, hour: int) -> bool:
-        """Notes a batch; False when it has been noted before. Belongs into a transaction."""
-        run, number = key
+    def gap(self, key: Key) -> Gap | None:
+        """None when the batch has been noted before."""
         above = self._db.execute(
             "SELECT first, last FROM received WHERE run = ? AND last >= ? ORDER BY last LIMIT 1", key
         ).fetchone()
-        if above is not None and above[0] <= number:
-            return False
-        first = last = number
-        if above is not None and above[0] == number + 1:
-            last = above[1]
-        below = self._db.execute("SELECT first FROM received WHERE run = ? AND last = ?", (run, number - 1)).fetchone()
-        if below is not None:
-            first = below[0]
+        if above is None:
+            return Gap()
+        return Gap(*above) if above[0] > key[1] else None
+
+    def fill(self, key: Key, gap: Gap, hour: int) -> None:
+        """Notes a batch. Belongs into the transaction of the question where it is missing."""
+        run, number = key
+        if gap.first == number + 1:
+            below = self._db.execute(
+                "SELECT first FROM received WHERE run = ? AND last = ?", (run, number - 1)
+            ).fetchone()
+            first = number if below is None else below[0]
             self._db.execute("DELETE FROM received WHERE run = ? AND last = ?", (run, number - 1))
-        self._db.execute("INSERT OR REPLACE INTO received VALUES (?, ?, ?, ?)", (run, last, first, hour))
-        return True
+            self._db.execute(
+                "UPDATE received SET first = ?, hour = ? WHERE run = ? AND last = ?", (first, hour, run, gap.last)
+            )
+            return
+        longer = self._db.execute(
+            "UPDATE received SET last = ?, hour = ? WHERE run = ? AND last = ?", (number, hour, run, number - 1)
+        )
+        if not longer.rowcount:
+            self._db.execute("INSERT INTO received VALUES (?, ?, ?, ?)", (run, number, number, hour))
 
     def forget_before(self, hour: int, most_rows: int = MOST_ROWS) -> int:
         """Forgets what was last added to before this hour, and more when there are too many rows; returns how many

@@ -10,9 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.collector.received import SCHEMA, Received, key_of
+from ingest.collector.received import SCHEMA, Key, Received, key_of
 
 HOUR = 500_000
+
+
+def add(received: Received, key: Key, hour: int) -> bool:
+    """Notes a batch; False when it was known."""
+    gap = received.gap(key)
+    if gap is not None:
+        received.fill(key, gap, hour)
+    return gap is not None
 
 
 @pytest.fixture
@@ -29,17 +37,17 @@ def rows(db: sqlite3.Connection) -> int:
 def test_a_batch_is_new_once(db: sqlite3.Connection) -> None:
     received = Received(db)
     for name in ("a", "a1", "a01", "1", "a1 ", "10", "01", ""):
-        assert received.add(key_of("s", name), HOUR), name
-        assert not received.add(key_of("s", name), HOUR), name
-    assert received.add(key_of("other", "a1"), HOUR)
+        assert add(received, key_of("s", name), HOUR), name
+        assert not add(received, key_of("s", name), HOUR), name
+    assert add(received, key_of("other", "a1"), HOUR)
 
 
 def test_a_sender_that_counts_costs_one_row(db: sqlite3.Connection) -> None:
     received = Received(db)
     for number in range(1000):
-        assert received.add(key_of("s", f"relay-{number}"), HOUR)
+        assert add(received, key_of("s", f"relay-{number}"), HOUR)
     assert rows(db) == 1
-    assert not received.add(key_of("s", "relay-500"), HOUR)
+    assert not add(received, key_of("s", "relay-500"), HOUR)
 
 
 @given(st.lists(st.tuples(st.sampled_from(["s", "t"]), st.sampled_from(["", "x", "x0"]), st.integers(0, 12))))
@@ -50,7 +58,7 @@ def test_it_is_a_set(given_: list[tuple[str, str, int]]) -> None:
         received, known = Received(db), set()
         for source, prefix, number in given_:
             batch = f"{prefix}{number}"
-            assert received.add(key_of(source, batch), HOUR) == ((source, batch) not in known)
+            assert add(received, key_of(source, batch), HOUR) == ((source, batch) not in known)
             known.add((source, batch))
         keys = {key_of(*each) for each in known}
         assert rows(db) == sum((run, number - 1) not in keys for run, number in keys)
@@ -58,20 +66,20 @@ def test_it_is_a_set(given_: list[tuple[str, str, int]]) -> None:
 
 def test_what_was_not_added_to_for_long_is_forgotten(db: sqlite3.Connection) -> None:
     received = Received(db)
-    received.add(key_of("s", "old"), HOUR)
-    received.add(key_of("s", "run-1"), HOUR)
-    received.add(key_of("s", "run-2"), HOUR + 10)
+    add(received, key_of("s", "old"), HOUR)
+    add(received, key_of("s", "run-1"), HOUR)
+    add(received, key_of("s", "run-2"), HOUR + 10)
     received.forget_before(HOUR + 1)
-    assert received.add(key_of("s", "old"), HOUR + 11)
-    assert not received.add(key_of("s", "run-1"), HOUR + 11)
+    assert add(received, key_of("s", "old"), HOUR + 11)
+    assert not add(received, key_of("s", "run-1"), HOUR + 11)
 
 
 def test_too_many_rows_go_oldest_first_but_never_those_of_this_hour(db: sqlite3.Connection) -> None:
     received = Received(db)
     for hour in range(5):
         for number in range(10):
-            received.add(key_of("s", f"{hour}/{number}/x"), HOUR + hour)
+            add(received, key_of("s", f"{hour}/{number}/x"), HOUR + hour)
     assert received.forget_before(0, most_rows=25) == 30
     assert rows(db) == 20
     assert received.forget_before(0, most_rows=5) == 10
-    assert not received.add(key_of("s", "4/0/x"), HOUR + 5)
+    assert not add(received, key_of("s", "4/0/x"), HOUR + 5)
