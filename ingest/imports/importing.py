@@ -34,7 +34,7 @@ from ingest.imports.steps import Step
 BATCH_ROWS = 10_000
 """Never changed: where batches begin decides what counts as stored."""
 FOLD_ROWS = 250_000
-"""The memory of a fold grows with what it folds: this keeps an import below 300 MiB, however long the file is."""
+"""The memory of a fold grows with what it folds: this keeps an import below 400 MiB, however long the file is."""
 HEAD = 64 * 1024
 LINES_BETWEEN_REPORTS = 2_000
 
