@@ -1,6 +1,6 @@
-"""From what a sender wrote to events: all records at once when they are well, one by one when some are not.
+"""From what a sender wrote to events: all records at once that can be read, one by one when some cannot be taken.
 
-A bad record costs only itself. What is kept of it is the reason and the value at fault, never an address or content.
+A bad record costs only itself.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 
@@ -18,7 +18,8 @@ from core.metadata import without_addresses
 from core.records import Event, Refusal
 from core.storage.cleaning import Refused, printable, storable
 from ingest.collector.columns import columns
-from ingest.collector.quick import Quick, Reader
+from ingest.collector.faults import Bad, read_one, reason_of
+from ingest.collector.quick import ALL, Quick, QuickRecord, Reader
 from ingest.collector.records import Door, Record
 
 REASONS_SHOWN = 10
@@ -28,16 +29,11 @@ MOST_REASONS = 20
 OTHER_REASONS = "another reason"
 LEFT_OUT = "metadata that is not on the list was left out"
 
-_decode_line = msgspec.json.Decoder(Record).decode
-_decode_fields = msgspec.json.Decoder(dict[str, Any]).decode
+_decode_quick = msgspec.json.Decoder(QuickRecord).decode
 
 LONGEST_HEAD = 256
 _BATCH = re.compile(rb'\s*\{\s*"batch"\s*:\s*"([A-Za-z0-9._:/-]{1,100})"\s*,')
 """How a message begins when its id comes first, as it should: the rest need not be read to find it."""
-_AT = re.compile(r"(.*) - at `(?:key in )?\$\.?([^`]*)`", re.DOTALL)
-_UNKNOWN_FIELD = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
-_HIDDEN = frozenset({"client_id", "client_address", "metadata", "app", "relay"})
-"""Fields whose values may name a person or hold content: no sample of them is kept."""
 
 
 class _RawMessage(msgspec.Struct, gc=False, forbid_unknown_fields=True):
@@ -51,14 +47,6 @@ class _Id(msgspec.Struct, gc=False):
 
 _decode_id = msgspec.json.Decoder(_Id).decode
 _decode_raw_message = msgspec.json.Decoder(_RawMessage).decode
-
-
-@dataclass(slots=True)
-class Bad:
-    """A record that cannot be read."""
-
-    reason: str
-    sample: str = ""
 
 
 @dataclass(slots=True)
@@ -98,8 +86,8 @@ class Body(Protocol):
     def quick(self, reader: Reader) -> Quick | None:
         """The records when every one can be read, else None."""
 
-    def records(self) -> Sequence[Record | Bad]:
-        """What each of them is. Raises BadBatchError when these are no records at all."""
+    def parts(self) -> Sequence[bytes]:
+        """Each record as it was written. Raises BadBatchError when these are no records at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +99,8 @@ class Lines:
     def quick(self, reader: Reader) -> Quick | None:
         return reader.read(lambda decoders: decoders.lines(self.text))
 
-    def records(self) -> Sequence[Record | Bad]:
-        return [_read_one(line) for line in self.text.split(b"\n") if line.strip()]
+    def parts(self) -> Sequence[bytes]:
+        return [line for line in self.text.split(b"\n") if line.strip()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,11 +122,11 @@ class Message:
     def quick(self, reader: Reader) -> Quick | None:
         return reader.read(lambda decoders: decoders.message(self.text).records)
 
-    def records(self) -> Sequence[Record | Bad]:
+    def parts(self) -> Sequence[bytes]:
         try:
-            return [_read_one(bytes(part)) for part in _decode_raw_message(self.text).records]
+            return list(map(bytes, _decode_raw_message(self.text).records))
         except (ValueError, RecursionError) as error:
-            raise BadBatchError(f'A message is {{"batch": "…", "records": [{{…}}, …]}}. {_reason(error)}') from error
+            raise BadBatchError(f'A message is {{"batch": "…", "records": [{{…}}, …]}}. {reason_of(error)}') from error
 
 
 def take(body: Body, make_door: Callable[[], Door], relay: str, most_records: int, reader: Reader) -> Taken:
@@ -152,9 +140,13 @@ def take(body: Body, make_door: Callable[[], Door], relay: str, most_records: in
         taken = admit_at_once(quick, make_door(), relay)
         if taken is not None:
             return taken
-    records = body.records()
-    _check_number(len(records), most_records)
-    return admit(records, make_door(), relay)
+    parts = body.parts()
+    _check_number(len(parts), most_records)
+    if quick is None:
+        taken = admit_readable(parts, make_door(), relay)
+        if taken is not None:
+            return taken
+    return admit(list(map(read_one, parts)), make_door(), relay)
 
 
 def _check_number(records: int, most: int) -> None:
@@ -172,6 +164,25 @@ def admit_at_once(quick: Quick, door: Door, relay: str) -> Taken | None:
         taken.events[name] = events
     for names in door.left_out:
         taken.leave_out(names)
+    return taken
+
+
+def admit_readable(parts: Sequence[bytes], door: Door, relay: str) -> Taken | None:
+    """As `admit_at_once`, of those that can be read; the others are refused."""
+    readable: list[QuickRecord] = []
+    refused: list[tuple[int, Bad]] = []
+    for place, part in enumerate(parts, 1):
+        try:
+            readable.append(_decode_quick(part))
+        except (ValueError, RecursionError):
+            fault = read_one(part)
+            if isinstance(fault, Record):
+                return None
+            refused.append((place, fault))
+    taken = admit_at_once(Quick(readable, ALL.fields), door, relay)
+    if taken is not None:
+        for place, each in refused:
+            taken.refuse(place, each.reason, each.sample)
     return taken
 
 
@@ -199,45 +210,3 @@ def _relay(name: str) -> str:
     if not storable(name, 200):
         raise Refused("relay is no storable text")
     return name
-
-
-def _read_one(text: bytes) -> Record | Bad:
-    try:
-        return _decode_line(text)
-    except msgspec.ValidationError as error:
-        return Bad(_reason(error), _sample(text, error))
-    except (ValueError, RecursionError) as error:
-        return Bad(_reason(error))
-
-
-def _reason(error: Exception) -> str:
-    """What is wrong, without the value itself: reasons are few, and addresses are in none."""
-    if isinstance(error, RecursionError):
-        return "nested too deeply"
-    if isinstance(error, UnicodeDecodeError):
-        return "not valid UTF-8"
-    text = str(error)
-    place = _AT.fullmatch(text)
-    if place is None:
-        unknown = _UNKNOWN_FIELD.fullmatch(text)
-        text = f"unknown field {unknown[1][:40]!r}" if unknown else text
-        return without_addresses(text[:200]).replace("`", "")
-    what, where = place[1], place[2].split("[")[0].split(".")[0]
-    if what.startswith("Invalid enum value"):
-        what = "unknown value"
-    elif what.startswith("Object contains unknown field"):
-        what = "unknown field"
-    return f"{where[:40]}: {what[:1].lower()}{what[1:200]}".replace("`", "")
-
-
-def _sample(text: bytes, error: msgspec.ValidationError) -> str:
-    """The value at fault as JSON, where it can be shown."""
-    place = _AT.fullmatch(str(error))
-    name = place[2].split("[")[0].split(".")[0] if place else ""
-    if not name or name in _HIDDEN:
-        return ""
-    try:
-        value = msgspec.json.encode(_decode_fields(text).get(name)).decode()
-    except (ValueError, RecursionError):
-        return ""
-    return without_addresses(f"{name}: {value[:100]}")

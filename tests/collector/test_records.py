@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from core.records import ERROR_CODES, EVENT_TYPES, OUTCOMES, Batch, Event, decode_batch, encode_batch
 from core.storage.cleaning import Quarantine, clean_event, clean_records, storable
+from ingest.collector.faults import Bad, read_one
 from ingest.collector.quick import Reader
 from ingest.collector.reading import (
     MOST_REASONS,
     OTHER_REASONS,
-    Bad,
     Lines,
     Message,
     Taken,
@@ -227,7 +227,7 @@ def test_a_message_with_a_bad_record_is_read_one_by_one() -> None:
     message = Message(b'{"batch":"x","records":[{"client_id":"a"},{"client_id":"\xff"},7]}')
     assert message.batch() == "x"
     assert message.quick(Reader()) is None
-    assert [type(record) for record in message.records()] == [Record, Bad, Bad]
+    assert [type(read_one(part)) for part in message.parts()] == [Record, Bad, Bad]
 
 
 @pytest.mark.parametrize(
@@ -282,18 +282,28 @@ sent = st.fixed_dictionaries(
 )
 
 
+def one_by_one(lines: Lines) -> Taken:
+    return admit(list(map(read_one, lines.parts())), door(), "chat")
+
+
+@given(st.lists(sent | RECORDS, min_size=1, max_size=6))
+def test_a_batch_with_bad_records_is_the_same_as_one_by_one(records: list[dict[str, Any]]) -> None:
+    text = b"\n".join(json.dumps(each).encode() for each in records)
+    assert let_in(text) == one_by_one(Lines(text))
+
+
 @given(st.lists(sent, min_size=1, max_size=6))
 def test_records_taken_at_once_are_the_same_as_one_by_one(records: list[dict[str, Any]]) -> None:
     lines = Lines(b"\n".join(json.dumps(each).encode() for each in records))
-    one_by_one, reader = admit(lines.records(), door(), "chat"), Reader()
+    expected, reader = one_by_one(lines), Reader()
     for _ in ("fields are learned", "fields are known"):
         quick = lines.quick(reader)
         at_once = None if quick is None else admit_at_once(quick, door(), "chat")
         if at_once is None:
-            assert one_by_one.refused > 0
+            assert expected.refused > 0
         else:
             at_once.events = {relay: list(events) for relay, events in at_once.events.items()}
-            assert at_once == one_by_one
+            assert at_once == expected
 
 
 def test_a_reader_learns_the_fields_that_its_source_sends() -> None:
