@@ -21,7 +21,7 @@ class Head(NamedTuple):
     raw: bytes
 
 
-_HEAD = re.compile(rb'\s*\[\s*"([A-Z][A-Z-]{1,15})"\s*(?:,\s*"((?:[^"\\]|\\.)*)")?', re.DOTALL)
+_HEAD = re.compile(rb'\s*\[\s*"([A-Z][A-Z-]{1,15})"\s*(?:,\s*"([^"\\]*(?:\\.[^"\\]*)*)")?', re.DOTALL)
 _decode_string = msgspec.json.Decoder(str).decode
 UNREADABLE = Head("", None, b"")
 
@@ -58,20 +58,10 @@ class Refusal(Struct, array_like=True, gc=False):
     reason: str = ""
 
 
+OK_BEGINS = b'["OK"'
+"""How nearly every OK is written."""
 _decode_answer = msgspec.json.Decoder(Answer).decode
 _decode_refusal = msgspec.json.Decoder(Refusal).decode
-
-
-_OK, _ACCEPTED = b'["OK","', b'",true,""]'
-_ACCEPTED_BYTES = len(_OK) + 64 + len(_ACCEPTED)
-
-
-def accepted_id(payload: bytes) -> str | None:
-    """The id of `["OK", id, true, ""]`, as nearly every OK is written: told at a third of the cost of a parser."""
-    if len(payload) == _ACCEPTED_BYTES and payload.startswith(_OK) and payload.endswith(_ACCEPTED):
-        id_ = payload[len(_OK) : -len(_ACCEPTED)]
-        return id_.decode() if id_.isalnum() else None
-    return None
 
 
 def read_answer(payload: bytes) -> Answer | None:

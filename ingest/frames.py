@@ -82,9 +82,9 @@ class FrameReader:
         "_fragments_compressed",
         "_fragments_size",
         "_fragments_wire",
+        "_frame_begins",
         "_have",
         "_limit",
-        "_midway",
         "_need",
         "_on_alike",
         "_on_message",
@@ -107,7 +107,7 @@ class FrameReader:
         self._on_alike = on_alike
         self._alike: bytes | None = None
         self._limit = limit
-        self._midway = False  # something of what follows came before
+        self._frame_begins = True  # with the next bytes, and so does a message
         self._buffer = b""  # the beginning of a frame whose length is not known yet
         self._parts: list[bytes] | None = None  # pieces of a frame of known length: joined once, never concatenated
         self._have = self._need = 0
@@ -122,15 +122,21 @@ class FrameReader:
         self.close_code: int | None = None
         self.failure: str | None = None
 
-    def feed(self, data: bytes, now: float) -> None:
-        """Reads the next bytes; `now` is handed on with the messages they complete."""
+    def feed(self, data: bytes, now: float) -> str | None:
+        """Reads the next bytes; `now` is handed on with the messages they complete.
+
+        Returns what is wrong with them when nothing can be read from here on.
+        """
         size = len(data)
         self.fed += size
         self.passed.bytes += size
-        if self.failure is not None:
-            self.unread += size
-            return
-        if not self._midway and self._alike is None and size > 3 and data[0] == WHOLE_TEXT:
+        alike = self._alike
+        if (
+            self._frame_begins
+            and size > 3
+            and data[0] == WHOLE_TEXT
+            and (alike is None or not data.startswith(alike, 4))
+        ):
             # One whole text message, as nearly everything that comes.
             second = data[1]
             length, begin = second & 0x7F, 2
@@ -144,18 +150,26 @@ class FrameReader:
                 self.claimed += size
                 payload = apply_mask(data[begin:], data[begin - 4 : begin]) if second & MASKED else data[begin:]
                 on_message = self._on_message  # to call what is in a slot directly takes twice as long
-                self._alike = on_message(payload, length, size, now)
-                return
+                alike = on_message(payload, length, size, now)
+                if alike is not None:
+                    self._alike = alike
+                return None
+        if self.failure is not None:
+            self.unread += size
+            return None
         try:
             self._read(data, now)
         except (FrameError, zlib.error) as error:
             self.fail(str(error))
-        self._midway = bool(self._skip or self._parts or self._buffer) or self._fragments is not None
+        midway = self._skip or self._parts or self._buffer or self._fragments is not None
+        self._frame_begins = not midway and self.failure is None
+        return self.failure
 
     def fail(self, reason: str) -> None:
         """Stops reading: bytes are counted as unread from here on."""
         if self.failure is None:
             self.failure = reason
+        self._frame_begins = False
         self.finish()
 
     def finish(self) -> None:

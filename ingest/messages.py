@@ -6,6 +6,7 @@ Parsed strictly (msgspec); what does not parse is `OTHER`, never an exception.
 from __future__ import annotations
 
 import re
+from binascii import unhexlify
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -88,7 +89,7 @@ def read_client_message(payload: bytes) -> ClientMessage | Other:
 def id_bytes(text: str) -> bytes | None:
     """The 32 bytes of an event's id; None when it is not one."""
     try:
-        read = bytes.fromhex(text)
+        read = unhexlify(text)
     except ValueError:
         return None
     return read if len(read) == 32 and read.hex() == text else None

@@ -1,8 +1,6 @@
-"""Reads the copies of what passes through the tap: on the side, after forwarding, and never at its cost.
+"""Follows the conversations that pass through the tap: on the side, after forwarding, and never at its cost.
 
-Forwarding only appends to a queue here, which is read every few milliseconds: together, because the same code run for
-many messages costs half of what it costs for each one alone. Whatever goes wrong costs the reading of one connection,
-counted; no exception gets back to the traffic.
+Whatever goes wrong costs the reading of one connection, counted; no exception gets back to the traffic.
 """
 
 from __future__ import annotations
@@ -12,6 +10,7 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 
 import structlog
@@ -21,6 +20,7 @@ from core.settings import MAX_WORKERS, Settings
 from ingest.apps import AppNames, app_from_request
 from ingest.clock import Clock, monotonic
 from ingest.conversation import Conversation
+from ingest.copies import Copies
 from ingest.frames import FrameReader, Passed
 from ingest.http_head import Head, negotiated_compression
 from ingest.identity import Identifier, KeyRing, parse_networks
@@ -29,12 +29,6 @@ from ingest.waiting import overdue
 
 log = structlog.get_logger()
 
-QUEUE_BYTES = 64 * 1024 * 1024
-"""Copies that wait to be read; when it is exceeded, the connections that wait are read no further."""
-LOOKED_AT = 64
-"""How many copies are queued between two looks at how many bytes wait; a copy has at most 256 KiB."""
-READ_SECONDS = 0.004
-"""How long copies wait to be read together. Their instants are taken when they arrive."""
 NUMBERS = 2**53 // MAX_WORKERS
 """How many connections one worker can number."""
 SWEEP_SECONDS = 0.1
@@ -84,9 +78,7 @@ class Observer:
         self._slices: list[dict[Conversation, None]] = [{} for _ in range(SWEEP_SLICES)]
         self._next_slice = 0
         self._last_number = secrets.randbelow(NUMBERS)
-        self._queue: list[tuple[FrameReader, Conversation, bytes, float]] = []
-        self._queued = 0  # bytes of those that were looked at
-        self._scheduled = False
+        self._copies = Copies(self)
         self._timer: asyncio.TimerHandle | None = None
 
     # Called by the splice. These may raise nothing.
@@ -127,84 +119,49 @@ class Observer:
     def lane(
         self, write: Callable[[bytes], None], conversation: Conversation, reader: FrameReader
     ) -> Callable[[bytes], None]:
-        """What becomes of one direction's bytes on a WebSocket: they are written at once, and a copy is read later.
-
-        A closure, because everything that passes goes through it: it costs half of what a method does.
-        """
-        queue, look = self._queue, self._look
-
-        def pass_on(data: bytes) -> None:
-            now = monotonic()  # before forwarding: the other side may have it while this process waits for its turn
-            write(data)
-            if len(queue) % LOOKED_AT == 0:
-                look()
-            queue.append((reader, conversation, data, now))
-
-        return pass_on
+        """What becomes of one direction's bytes on a WebSocket: they are written at once, and a copy is read later."""
+        return self._copies.lane(write, reader.feed, conversation)
 
     def read_later(self, conversation: Conversation, reader: FrameReader, data: bytes, now: float) -> None:
         """What was forwarded before there was a lane for it; `now` is when it arrived."""
-        if len(self._queue) % LOOKED_AT == 0:
-            self._look()
-        self._queue.append((reader, conversation, data, now))
+        self._copies.add(reader.feed, data, now, conversation)
 
     def close(self, conversation: Conversation) -> None:
-        """The connection ended. What is queued of it is read first."""
-        if self._queue:
-            self._drain()
-        self._slices[conversation.number // MAX_WORKERS % SWEEP_SLICES].pop(conversation, None)
+        """The connection ended. What waits of it is read first."""
         if conversation.is_websocket:
             self.counters.active -= 1
             self.counters.closed += 1
+        self._copies.add(partial(self._end, conversation), b"", monotonic(), conversation)
+
+    def _end(self, conversation: Conversation, _: bytes, now: float) -> None:
+        self._slices[conversation.number // MAX_WORKERS % SWEEP_SLICES].pop(conversation, None)
         try:
-            conversation.close(monotonic())
+            conversation.close(now)
         except Exception:  # noqa: BLE001 - the edge: reading must never end forwarding
             self._failed("A connection's end could not be recorded")
 
-    # Reading
+    # Called when copies are read
 
-    def _look(self) -> None:
-        """The first copy is about to wait, or many do."""
-        if not self._queue:
-            if not self._scheduled:
-                self._scheduled = True
-                asyncio.get_running_loop().call_later(READ_SECONDS, self._drain_in_time)
-            return
-        self._queued += sum(len(data) for _, _, data, _ in self._queue[-LOOKED_AT:])
-        if self._queued > QUEUE_BYTES:
-            self._shed()
-
-    def _drain_in_time(self) -> None:
-        self._scheduled = False
-        self._drain()
-
-    def _drain(self) -> None:
-        waiting = self._queue.copy()
-        self._queue.clear()  # the lanes hold this very list
-        self._queued = 0
-        for reader, conversation, data, now in waiting:
-            try:
-                before = reader.failure
-                reader.feed(data, now)
-                if reader.failure is not before:
-                    self._unreadable(conversation, reader)
-            except Exception:  # noqa: BLE001 - the edge: reading must never end forwarding
-                self._failed("Frames could not be read")
-                self._stop_reading(conversation, "error in reading")
-
-    def _unreadable(self, conversation: Conversation, reader: FrameReader) -> None:
+    def unreadable(self, conversation: Conversation, reason: str) -> None:
+        """A connection does not carry what can be followed."""
         self.counters.unreadable += 1
-        from_client = reader is conversation.client_reader
-        log.debug("A connection is read no further", reason=reader.failure, from_client=from_client)
+        relay = conversation.relay_reader
+        from_client = relay is None or relay.failure is None
+        log.debug("A connection is read no further", reason=reason, from_client=from_client)
         if not from_client:
-            conversation.stop_reading(reader.failure or "")
+            conversation.stop_reading(reason)
 
-    def _shed(self) -> None:
-        """Too much waits to be read: the connections that wait are read no further, their bytes are counted."""
-        for conversation in {each[1] for each in self._queue}:
+    def failed(self, conversation: Conversation) -> None:
+        """An exception came of reading."""
+        self._failed("Frames could not be read")
+        self._stop_reading(conversation, "error in reading")
+
+    def overloaded(self, conversation: Conversation) -> None:
+        """Too much waits to be read; bytes of this connection are counted from here on."""
+        relay = conversation.relay_reader
+        if relay is not None and relay.failure is None:
             self.counters.overloaded += 1
-            self._stop_reading(conversation, "overloaded")
-        self._queued = 0
+        self._stop_reading(conversation, "overloaded")
 
     def _stop_reading(self, conversation: Conversation, reason: str) -> None:
         try:
@@ -227,16 +184,18 @@ class Observer:
         """Ends every conversation."""
         if self._timer is not None:
             self._timer.cancel()
+        self._copies.read_all()
         for each in self._slices:
             for conversation in list(each):
                 self.close(conversation)
+        self._copies.read_all()
 
     def _tick(self) -> None:
         self._timer = asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._tick)
         self._next_slice = (self._next_slice + 1) % SWEEP_SLICES
         if self._next_slice == 0:
             self.clock.adjust()
-        now = monotonic()
+        now = self._copies.oldest or monotonic()  # an answer that waits to be read came in time
         for conversation in list(self._slices[self._next_slice]):
             try:
                 conversation.sweep(now)

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Any
 
 from ingest import reasons
-from ingest.answers import accepted_id, read_answer, read_head, read_reason
+from ingest.answers import OK_BEGINS, read_answer, read_head, read_reason
 from ingest.messages import (
     AuthMessage,
     CloseMessage,
@@ -145,14 +145,16 @@ class Pairing:
         taken = False
         if payload is None:
             pass
-        elif (id_ := accepted_id(payload)) is not None:
-            taken = self._accepted(id_, size, wire, now)
+        elif payload.startswith(OK_BEGINS):
+            taken = self._ok(payload, size, wire, now)
         else:
             head = read_head(payload)
             if head.verb == "EVENT" and head.argument is not None:
-                self._sub = head.argument
                 self._subs.events(head.argument, 1, size, wire, now)
-                return head.raw if len(head.raw) <= LONGEST_HEAD else None
+                if len(head.raw) > LONGEST_HEAD:
+                    return None
+                self._sub = head.argument
+                return head.raw
             taken = self._answered(head.verb, head.argument, payload, size, wire, now)
         if not taken:
             self.other.wire += wire
@@ -187,25 +189,14 @@ class Pairing:
                 self.other.events += 1
         return False
 
-    def _accepted(self, id_: str, size: int, wire: int, now: float) -> bool:
-        """`["OK", id, true, ""]`: what nearly every EVENT is answered with."""
-        queue = self._events.get(id_)
-        if not queue:
-            return False
-        request = queue.pop(0)
-        if not queue:
-            del self._events[id_]
-        del self._waiting[request]
-        if request.event_type == "AUTH":
-            self.rows.authenticated(request.pubkey, now)
-        self.rows.add(request, Reply("ok", None, "", wire, size, 0, None, now))
-        return True
-
     def _ok(self, payload: bytes, size: int, wire: int, now: float) -> bool:
         answer = read_answer(payload)
         if answer is None:
             return False
         queue = self._events.get(answer.id)
+        if queue and answer.accepted and not answer.reason:
+            self._accepted(queue, Reply("ok", None, "", wire, size, 0, None, now), now)
+            return True
         if queue:
             request = queue[0]
         elif answer.id in ("", "?"):  # some relays cannot name the event they refuse
@@ -228,6 +219,16 @@ class Pairing:
             self.rows.authenticated(request.pubkey, now)
         self._finish(request, reply)
         return True
+
+    def _accepted(self, queue: list[Request], reply: Reply, now: float) -> None:
+        """`["OK", id, true, ""]`: what nearly every EVENT is answered with."""
+        request = queue.pop(0)
+        if not queue:
+            del self._events[request.key]
+        del self._waiting[request]
+        if request.event_type == "AUTH":
+            self.rows.authenticated(request.pubkey, now)
+        self.rows.add(request, reply)
 
     def _answer(self, queues: Queues, key: str, reply: Reply, size: int, wire: int, now: float) -> bool:
         queue = queues.get(key)

@@ -20,7 +20,7 @@ from typing import NamedTuple, Self
 import msgspec
 
 from core.exceptions import SpoolFullError, SpoolReplacedError
-from core.records import Batch
+from core.records import Batch, encode_batch
 from core.settings import Settings
 from core.spools import SUFFIX, spool_directory, used_bytes
 from core.storage.payloads import decode_payload, encode_payload
@@ -32,6 +32,9 @@ _BUSY_SECONDS = 5.0
 KEPT_FREE = 8 << 20
 FREED_AT_ONCE = 16 << 20
 """Bytes of free pages that stay for the next batches, and that are given back at a time."""
+FEW_EVENTS = 1000
+"""Events that are kept as records: to make columns of them would hold a tap's interpreter ten times as long, which
+traffic waits for, and the writer has time for so few."""
 # The index answers how much waits without reading payloads.
 _SCHEMA = """
 PRAGMA auto_vacuum = INCREMENTAL;
@@ -109,7 +112,7 @@ class Spool:
         Raises SpoolFullError at the bound, before anything is written; SpoolReplacedError when the file was set aside;
         sqlite3.Error when it cannot be written; OSError when the disk has no more room than emptying the spool takes.
         """
-        rows = [_row(batch, encode_payload(batch)) for batch in batches]
+        rows = [_row(batch, _encoded(batch)) for batch in batches]
         size, records = sum(len(row.payload) for row in rows), sum(row.records for row in rows)
         with self.transaction():
             if size > self._disk_left:
@@ -213,6 +216,11 @@ def read_one(db: sqlite3.Connection, position: int) -> Waiting | None:
     """The batch at a position of a spool's database. Raises sqlite3.DatabaseError when that part is damaged."""
     row = db.execute(f"SELECT {_COLUMNS} WHERE position = ?", (position,)).fetchone()
     return None if row is None else _waiting(*row)
+
+
+def _encoded(batch: Batch) -> bytes:
+    few = isinstance(batch.events, list) and len(batch.events) < FEW_EVENTS
+    return encode_batch(batch) if few else encode_payload(batch)
 
 
 def _waiting(position: int, source: str, sequence: int, records: int, checksum: int, payload: bytes) -> Waiting:

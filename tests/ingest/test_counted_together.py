@@ -82,3 +82,9 @@ def test_stored_events_end_at_the_eose_and_others_follow() -> None:
     assert (rows[0].events_out, rows[0].bytes_out) == (20, sum(map(len, [*stored, eose])))
     assert (other.events, other.wire) == (5, 5 * len(stored[0]))
     assert figures[0] == 26
+
+
+def test_an_event_between_whose_head_is_too_long_to_remember_changes_nothing() -> None:
+    short, long = (frame(said("EVENT", sub, event())) for sub in ("s", "x" * 600))
+    rows, other, _ = played([short + long + short, frame(said("EOSE", "s"))], together=True)
+    assert (rows[0].events_out, other.events) == (2, 1)

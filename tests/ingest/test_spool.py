@@ -17,9 +17,10 @@ import pytest
 
 from core.exceptions import SpoolFullError
 from core.records import Batch, Event, encode_batch
+from core.storage.payloads import MARK
 from ingest.intake import Source
 from ingest.recorder import Recorder, SpoolKeeper
-from ingest.spool import FREED_AT_ONCE, KEPT_FREE, Spool, Waiting
+from ingest.spool import FEW_EVENTS, FREED_AT_ONCE, KEPT_FREE, Spool, Waiting
 
 ROOM = 1 << 24
 
@@ -53,6 +54,17 @@ def test_batches_are_read_in_order_until_they_are_acknowledged(path: Path) -> No
         assert [each.position for each in spool.read(after=1, limit=1)] == [2]
         spool.acknowledge(2)
         assert [each.position for each in spool.read()] == [3]
+
+
+def test_few_events_are_kept_as_records_and_many_as_columns(path: Path) -> None:
+    few, many = ([event(f"client {number}") for number in range(size)] for size in (FEW_EVENTS - 1, FEW_EVENTS))
+    with Spool(path, ROOM) as spool:
+        for events in (few, many):
+            spool.append(Batch("tap", 1, "relay", events, [], [], []))
+        assert [list(found.events) for found in batches(spool)] == [few, many]
+    with closing(sqlite3.connect(path)) as opened:
+        payloads = [payload for (payload,) in opened.execute("SELECT payload FROM waiting ORDER BY position")]
+    assert [payload.startswith(MARK) for payload in payloads] == [False, True]
 
 
 EARLIER = """

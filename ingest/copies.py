@@ -1,0 +1,144 @@
+"""Copies of what passed through the tap, until they are read: together, a few milliseconds later, and in slices.
+
+Together, because the same code run for many messages costs half of what it does for each one alone. In slices, because
+what arrives while copies are read must not wait for all of them: between two slices traffic goes first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+from ingest.clock import monotonic
+from ingest.conversation import Conversation
+
+READ_SECONDS = 0.004
+"""How long copies wait to be read together. Their instants are taken when they arrive."""
+SLICE_SECONDS = 0.00003
+"""How long reading keeps traffic waiting at a time, while there is little of it."""
+SLICES = 4
+"""A batch is read in this many slices at most: when there is much traffic, more reading at a time costs less of it."""
+MOST_BYTES = 64 * 1024 * 1024
+"""Copies that wait; when it is exceeded, the connections that wait are read no further."""
+LOOKED_AT = 64
+"""How many copies are added between two looks at how many bytes wait; a copy has at most 256 KiB."""
+
+Read = Callable[[bytes, float], str | None]
+"""`(data, now)`: reads what arrived at the instant `now`; returns why nothing can be read from here on, if so."""
+Copy = tuple[Read, bytes, float, Conversation]
+
+
+class Reading(Protocol):
+    """What becomes of a connection that cannot be read as it should."""
+
+    def unreadable(self, conversation: Conversation, reason: str) -> None:
+        """It carries what cannot be followed."""
+
+    def failed(self, conversation: Conversation) -> None:
+        """Reading it raised an exception, which is being handled."""
+
+    def overloaded(self, conversation: Conversation) -> None:
+        """There is no room for its copies: it is to be read no further."""
+
+
+class Copies:
+    """Those of one tap worker, in the order in which they came."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+        self._new: list[Copy] = []
+        self._batch: deque[Copy] = deque()  # those that are being read; the new ones come after them
+        self._batch_size = 0  # copies, when it was begun
+        self._new_bytes = self._batch_bytes = 0  # of those that were looked at
+        self._is_due = False  # somebody will read what waits
+
+    @property
+    def oldest(self) -> float | None:
+        """When the oldest one arrived; None when none waits."""
+        first = next(iter(self._batch or self._new), None)
+        return None if first is None else first[2]
+
+    def lane(self, write: Callable[[bytes], None], read: Read, conversation: Conversation) -> Callable[[bytes], None]:
+        """What becomes of one direction's bytes on a WebSocket: they are written at once, and a copy is read later.
+
+        A closure, because everything that passes goes through it: it costs half of what a method does.
+        """
+        new, look = self._new, self._look
+
+        def pass_on(data: bytes) -> None:
+            now = monotonic()  # before forwarding: the other side may have it while this process waits for its turn
+            write(data)
+            if len(new) % LOOKED_AT == 0:
+                look()
+            new.append((read, data, now, conversation))
+
+        return pass_on
+
+    def add(self, read: Read, data: bytes, now: float, conversation: Conversation) -> None:
+        """What was forwarded in another way, or is to be done when everything before it has been read."""
+        if len(self._new) % LOOKED_AT == 0:
+            self._look()
+        self._new.append((read, data, now, conversation))
+
+    def read_all(self) -> None:
+        """At once."""
+        while self._batch or self._new:
+            self._read(len(self._batch) or self._begin(), 0)
+
+    def _look(self) -> None:
+        """The first copy is about to wait, or many do."""
+        if not self._new:
+            if not self._is_due:
+                self._is_due = True
+                asyncio.get_running_loop().call_later(READ_SECONDS, self._soon)
+            return
+        self._new_bytes += sum(len(data) for _, data, _, _ in self._new[-LOOKED_AT:])
+        if self._new_bytes + self._batch_bytes > MOST_BYTES:
+            self._shed()
+
+    def _soon(self) -> None:
+        """Once sockets have been looked at: event loops run timers, and what they call soon, before that."""
+        asyncio.get_running_loop().call_soon(self._slice)
+
+    def _slice(self) -> None:
+        if not self._batch:
+            self._begin()
+        self._read(self._batch_size // SLICES, monotonic() + SLICE_SECONDS)
+        if self._batch:
+            self._soon()
+        elif self._new:
+            asyncio.get_running_loop().call_later(READ_SECONDS, self._soon)
+        else:
+            self._is_due = False
+
+    def _begin(self) -> int:
+        """Makes a batch of what came, and returns how many copies that are."""
+        self._batch.extend(self._new)
+        self._batch_size, self._batch_bytes = len(self._new), self._new_bytes
+        self._new.clear()  # the lanes hold this very list
+        self._new_bytes = 0
+        return self._batch_size
+
+    def _read(self, least: int, until: float) -> None:
+        """Reads at least so many copies of the batch, and more until the instant `until`."""
+        batch, reading = self._batch, self._reading
+        while batch:
+            read, data, now, conversation = batch.popleft()
+            try:
+                failure = read(data, now)
+                if failure is not None:
+                    reading.unreadable(conversation, failure)
+            except Exception:  # noqa: BLE001 - the edge: reading must never end forwarding
+                reading.failed(conversation)
+            least -= 1
+            if least <= 0 and monotonic() >= until:
+                return
+        self._batch_bytes = 0
+
+    def _shed(self) -> None:
+        """Too much waits: the connections that wait are read no further. What is left of them only counts."""
+        for conversation in {each[3] for each in (*self._batch, *self._new)}:
+            self._reading.overloaded(conversation)
+        self.read_all()
