@@ -20,6 +20,10 @@ PAUSE = 0.005
 """Seconds between two messages of a client, so that it leaves the processor to others."""
 
 
+PER_CONNECTION = 5_000
+"""Messages of a connection, after which a client begins another: nostr-sdk's relay ends one after 6,000."""
+
+
 class Load:
     """`acknowledged`: the ids of each connection whose OK arrived, in order. `failures`: why connections broke."""
 
@@ -45,14 +49,14 @@ class Load:
         await eventually(reached, f"{messages} more answers")
 
     async def client(self) -> None:
-        """Sends one message after the other; connects again when the connection breaks."""
+        """Sends one message after the other; connects again when the connection breaks or has had its share."""
         keys = Keys.generate()
         while not self._stopped.is_set():
             try:
                 async with connect(self.url, compression=None, ping_interval=None, proxy=None) as socket:
                     ids: list[str] = []
                     self.acknowledged.append(ids)
-                    while not self._stopped.is_set():
+                    while not self._stopped.is_set() and len(ids) < PER_CONNECTION:
                         event = signed(keys, content=str(next(self._numbers)))
                         await socket.send(json.dumps(["EVENT", event]))
                         answer = json.loads(await socket.recv())
