@@ -6,9 +6,8 @@ once; what a value means is found out once for all records that have the same.
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Callable, Hashable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from core.storage import cleaning
 from core.storage.cleaning import Refused
 from core.storage.event_columns import PLACE_OF_ERROR, PLACE_OF_OUTCOME, PLACE_OF_TYPE, EventColumns, Places, places
+from ingest.collector.arrays import each, integers, milliseconds, small_integers
 from ingest.collector.quick import NULL, QuickRecord
 from ingest.collector.records import Door
 from ingest.collector.times import microseconds
@@ -26,9 +26,6 @@ OTHER = PLACE_OF_TYPE["OTHER"]
 OUTCOMES_GIVEN: dict[str | None, int] = {None: PLACE_OF_OUTCOME["ok"]}
 OUTCOMES_GIVEN.update(PLACE_OF_OUTCOME)
 _decode_metadata = msgspec.json.Decoder(dict[str, Any] | None).decode
-
-Given = TypeVar("Given", bound=Hashable)
-Made = TypeVar("Made")
 
 
 def columns(records: Sequence[QuickRecord], fields: frozenset[str], door: Door) -> EventColumns | None:
@@ -48,12 +45,12 @@ def _columns(records: Sequence[QuickRecord], fields: frozenset[str], door: Door)
     clients, client = _clients(records, fields, door)
     zeros = np.zeros(number, dtype=np.int64)
     # Written out: taking a field out of records by its name would cost twice as much.
-    bytes_in = _integers([record.bytes_in for record in records]) if "bytes_in" in fields else zeros
-    bytes_out = _integers([record.bytes_out for record in records]) if "bytes_out" in fields else zeros
-    payload_in = _integers([record.payload_in for record in records]) if "payload_in" in fields else zeros
-    payload_out = _integers([record.payload_out for record in records]) if "payload_out" in fields else zeros
-    events_out = _integers([record.events_out for record in records]) if "events_out" in fields else zeros
-    connection = _integers([record.connection for record in records]) if "connection" in fields else zeros
+    bytes_in = integers([record.bytes_in for record in records]) if "bytes_in" in fields else zeros
+    bytes_out = integers([record.bytes_out for record in records]) if "bytes_out" in fields else zeros
+    payload_in = integers([record.payload_in for record in records]) if "payload_in" in fields else zeros
+    payload_out = integers([record.payload_out for record in records]) if "payload_out" in fields else zeros
+    events_out = integers([record.events_out for record in records]) if "events_out" in fields else zeros
+    connection = integers([record.connection for record in records]) if "connection" in fields else zeros
     kinds = [record.kind for record in records] if "kind" in fields else None
     answers = [record.response_time_ms for record in records] if "response_time_ms" in fields else None
     firsts = [record.first_event_ms for record in records] if "first_event_ms" in fields else None
@@ -71,13 +68,13 @@ def _columns(records: Sequence[QuickRecord], fields: frozenset[str], door: Door)
         event_type=event_type,
         outcome=outcome,
         error_code=error_code,
-        response_time_ms=_milliseconds(answers, number),
-        first_event_ms=_milliseconds(firsts, number),
+        response_time_ms=milliseconds(answers, number),
+        first_event_ms=milliseconds(firsts, number),
         integers={
             "bytes_in": bytes_in, "bytes_out": bytes_out, "payload_in": payload_in, "payload_out": payload_out,
             "events_out": events_out, "connection": connection,
         },
-        kind=zeros - 1 if kinds is None else _integers(kinds, absent=-1),
+        kind=zeros - 1 if kinds is None else integers(kinds, absent=-1),
         event_id=event_id,
         has_id=has_id,
         apps=apps,
@@ -94,13 +91,13 @@ def _clients(records: Sequence[QuickRecord], fields: frozenset[str], door: Door)
     except TypeError:
         addresses = [record.client_address for record in records] if "client_address" in fields else ids
         named = [door.client(name, address) for name, address in zip(ids, addresses, strict=True)]
-        return given, _integers([given[name] for name in named])
-    client = _integers([given[name] for name in ids])  # type: ignore[index]
+        return given, integers([given[name] for name in named])
+    client = integers([given[name] for name in ids])  # type: ignore[index]
     names = list(given)
     if cleaning.all_storable(names, cleaning.LONGEST_CLIENT) and not cleaning.any_address(names):
         return given, client
     clients = places()
-    return clients, _integers([clients[door.client(name, None)] for name in names])[client]
+    return clients, integers([clients[door.client(name, None)] for name in names])[client]
 
 
 def _times(records: Sequence[QuickRecord], fields: frozenset[str], door: Door) -> Array:
@@ -115,10 +112,10 @@ def _types(records: Sequence[QuickRecord], fields: frozenset[str]) -> tuple[Arra
     if "event_type" not in fields:
         return np.full(len(records), OTHER, dtype=np.uint8), None
     types = [record.event_type for record in records]
-    found = _bytes(_each(types, lambda name: PLACE_OF_TYPE.get(name, OTHER)))
+    found = small_integers(each(types, lambda name: PLACE_OF_TYPE.get(name, OTHER)))
     if OTHER not in found:
         return found, None
-    unknown = _each(types, lambda name: None if name in PLACE_OF_TYPE else name)
+    unknown = each(types, lambda name: None if name in PLACE_OF_TYPE else name)
     return found, None if unknown.count(None) == len(unknown) else unknown
 
 
@@ -129,15 +126,15 @@ def _answers(
     outcomes = [record.outcome for record in records] if "outcome" in fields else [None] * len(records)
     codes = [record.error_code for record in records] if "error_code" in fields else [None] * len(records)
     if codes.count(None) == len(codes):
-        return _bytes(_each(outcomes, OUTCOMES_GIVEN.__getitem__)), np.zeros(len(codes), dtype=np.uint8), None
-    answers = _each(codes, door.answer)
+        return small_integers(each(outcomes, OUTCOMES_GIVEN.__getitem__)), np.zeros(len(codes), dtype=np.uint8), None
+    answers = each(codes, door.answer)
     outcome = [
         PLACE_OF_OUTCOME[answer[0] if outcome is None else outcome]
         for answer, outcome in zip(answers, outcomes, strict=True)
     ]
     reasons = [answer[2] for answer in answers]
-    error_code = _bytes([PLACE_OF_ERROR[answer[1]] for answer in answers])
-    return _bytes(outcome), error_code, None if reasons.count(None) == len(reasons) else reasons
+    error_code = small_integers([PLACE_OF_ERROR[answer[1]] for answer in answers])
+    return small_integers(outcome), error_code, None if reasons.count(None) == len(reasons) else reasons
 
 
 def _metadata(
@@ -158,11 +155,11 @@ def _metadata(
 
     texts = list(map(bytes, given))
     if unknown_types is reasons is None:
-        found = _each(texts, kept)
+        found = each(texts, kept)
     else:
         nothing = [None] * len(records)
         keys = list(zip(texts, unknown_types or nothing, reasons or nothing, strict=True))
-        found = _each(keys, lambda key: kept(*key))
+        found = each(keys, lambda key: kept(*key))
     door.left_out += [left_out for _, left_out in found if left_out]
     return [text for text, _ in found]
 
@@ -176,7 +173,7 @@ def _apps(records: Sequence[QuickRecord], fields: frozenset[str], door: Door) ->
         name = None if given is None else door.app(given)
         return -1 if name is None else apps[name]
 
-    return apps, _integers(_each([record.app for record in records], place))
+    return apps, integers(each([record.app for record in records], place))
 
 
 def _event_ids(records: Sequence[QuickRecord], fields: frozenset[str]) -> tuple[Array, Array]:
@@ -184,50 +181,19 @@ def _event_ids(records: Sequence[QuickRecord], fields: frozenset[str]) -> tuple[
     if "event_id" not in fields:
         return np.zeros(len(records), dtype="V32"), np.zeros(len(records), dtype=bool)
     given = [record.event_id for record in records]
-    has_id = np.ones(len(records), dtype=bool)
-    try:
-        ids = np.frombuffer(bytes.fromhex("".join(given)), dtype="V32")  # type: ignore[arg-type]
-    except TypeError:  # one is None
-        has_id = np.array([text is not None for text in given])
-        ids = np.zeros(len(records), dtype="V32")
-        ids[has_id] = np.frombuffer(bytes.fromhex("".join([text for text in given if text is not None])), dtype="V32")
-    if len(ids) != len(records):
+    known = [text for text in given if text is not None]
+    found = np.frombuffer(bytes.fromhex("".join(known)), dtype="V32")
+    if len(found) != len(known):
         raise ValueError("an event_id is too short")  # there were spaces in it
+    if len(known) == len(given):
+        return found, np.ones(len(records), dtype=bool)
+    has_id = np.array([text is not None for text in given])
+    ids = np.zeros(len(records), dtype="V32")
+    ids[has_id] = found
     return ids, has_id
 
 
 def _are(totals: Sequence[int | None], sums: Array) -> bool:
     """Whether those that are given are these sums."""
-    given = _integers(totals, absent=-1)
+    given = integers(totals, absent=-1)
     return bool(((given == sums) | (given < 0)).all())
-
-
-def _each(values: Sequence[Given], meaning: Callable[[Given], Made]) -> list[Made]:
-    """What each means, found out once for every different one."""
-    known = {value: meaning(value) for value in set(values)}
-    return [known[value] for value in values] if len(known) > 1 else list(known.values()) * len(values)
-
-
-def _milliseconds(given: Sequence[float | None] | None, number: int) -> Array:
-    if given is None:
-        return np.full(number, np.nan)
-    try:
-        return _packed("d", given)
-    except struct.error:  # one is None
-        return np.array(given, dtype=np.float64)
-
-
-def _integers(values: Sequence[int | None], absent: int = 0) -> Array:
-    try:
-        return _packed("q", values)
-    except struct.error:  # one is None
-        return _packed("q", [absent if value is None else value for value in values])
-
-
-def _packed(letter: str, values: Sequence[Any]) -> Array:
-    """A third of what np.array costs. Raises struct.error where a value is None."""
-    return np.frombuffer(struct.pack(f"{len(values)}{letter}", *values), dtype=letter)
-
-
-def _bytes(values: list[int]) -> Array:
-    return np.frombuffer(bytes(values), dtype=np.uint8)

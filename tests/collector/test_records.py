@@ -170,6 +170,12 @@ def test_what_is_wrong_is_said(fields: dict[str, Any], reason: str) -> None:
     assert said.replace(" | null", "") == reason.replace(" | null", "")
 
 
+def test_two_halves_of_event_ids_make_no_whole_one() -> None:
+    half = {"client_id": "a", "event_id": "ab" * 16 + " " * 32}
+    made = taken(half, half, {"client_id": "a"})
+    assert (made.taken, made.refused) == (1, 2)
+
+
 def test_reasons_are_few() -> None:
     made = taken(*({"client_id": "a", f"field {number}": 1} for number in range(100)))
     assert len(made.refusals) == MOST_REASONS + 1
@@ -276,7 +282,7 @@ sent = st.fixed_dictionaries(
         "app": texts([None, "Damus", "at 203.0.113.7"]),
         "kind": st.one_of(st.none(), st.integers(0, 65535)),
         "relay": texts([None, "chat", "relay.example", "nul\x00"]),
-        "event_id": texts([None, ID, ID.upper(), " " * 64, "z" * 64]),
+        "event_id": texts([None, ID, ID.upper(), " " * 64, "ab" * 16 + " " * 32, "z" * 64]),
         "metadata": st.one_of(st.none(), st.dictionaries(texts(["sub", "reason", "filters", "content"]), fact)),
     },
 )
