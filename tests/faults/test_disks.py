@@ -7,6 +7,7 @@ import random
 import shutil
 import sqlite3
 import subprocess
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
@@ -20,7 +21,7 @@ from tests.endtoend.stack import eventually, free_port
 from tests.faults.checks import BALANCE, drained, everything_is_stored, fates, stored_ids
 from tests.faults.load import load
 from tests.faults.parts import Ingest
-from tests.faults.test_outages import drops, migrated, more_is_stored, spool_grows
+from tests.faults.test_outages import migrated, more_is_stored, says, spool_grows
 from tests.faults.wire import wire
 
 SPOOL = f"tap-0{SUFFIX}"
@@ -66,10 +67,10 @@ async def test_a_full_disk_under_the_spool_is_waited_out(tmp_path: Path, relay: 
             async with load(ingest.url) as clients:
                 await more_is_stored(database)
                 ballast = fill(ingest.spools, leaving=0)
-                await drops(ingest, "does not take batches")
+                await says(ingest.tap, "does not take batches")
                 await clients.goes_on(200)
                 ballast.unlink()
-                await drops(ingest, "takes batches again")
+                await says(ingest.tap, "takes batches again")
                 await more_is_stored(database)
             assert clients.failures == []
             await everything_is_stored(ingest, database, clients)
@@ -83,10 +84,10 @@ async def test_a_spool_that_fills_its_disk_empties_by_itself(tmp_path: Path, rel
             line.down()
             await ingest.start()
             async with load(ingest.url, 6, pause=0) as clients:
-                await drops(ingest, "does not take batches")
+                await says(ingest.tap, "does not take batches")
                 await clients.goes_on(200)
                 line.up()
-                await drops(ingest, "takes batches again")
+                await says(ingest.tap, "takes batches again")
                 await more_is_stored(database)
             assert clients.failures == []
             await everything_is_stored(ingest, database, clients)
@@ -113,35 +114,45 @@ async def kept_full(directory: Path) -> AsyncIterator[None]:
         (directory / "ballast").unlink()
 
 
+@pytest.fixture
+def disk() -> Iterator[Path]:
+    """A small file system where the user of the server gets to, whom root's temporary directories keep out."""
+    with tempfile.TemporaryDirectory(prefix="relay-analytics-") as place:
+        Path(place).chmod(0o755)
+        with small_disk(Path(place) / "disk", "200m"):
+            yield Path(place) / "disk"
+
+
 @pytest.mark.soak  # half a minute or more, until the server has used up the files that it has
 @pytest.mark.timeout(300)
-async def test_a_full_disk_under_the_database_is_waited_out(tmp_path: Path, relay: str) -> None:
-    with small_disk(tmp_path / "disk", "200m"):
-        server = EmbeddedServer(tmp_path / "disk" / "postgres", port=free_port())
+async def test_a_full_disk_under_the_database_is_waited_out(tmp_path: Path, relay: str, disk: Path) -> None:
+    server = EmbeddedServer(disk / "postgres", port=free_port())
+    await asyncio.to_thread(server.ensure)
+    assert server.data.is_relative_to(disk)
+
+    async def runs() -> bool:
         await asyncio.to_thread(server.ensure)
+        return True
 
-        async def runs() -> bool:
-            await asyncio.to_thread(server.ensure)
-            return True
-
-        try:
-            async with Ingest(tmp_path / "data", relay, server.dsn("postgres")) as ingest:
-                await ingest.start()
-                async with load(ingest.url, 6, pause=0) as clients:
-                    with Database(server.dsn("postgres")) as database:
-                        await migrated(database)
-                        await more_is_stored(database)
-                    async with kept_full(tmp_path / "disk"):
-                        await spool_grows(ingest)
-                        await clients.goes_on()
-                    await eventually(runs, "the database to run again")
-                    with Database(server.dsn("postgres")) as database:
-                        await more_is_stored(database)
-                assert clients.failures == []
+    try:
+        async with Ingest(tmp_path / "data", relay, server.dsn("postgres")) as ingest:
+            await ingest.start()
+            async with load(ingest.url, 6, pause=0) as clients:
                 with Database(server.dsn("postgres")) as database:
-                    await everything_is_stored(ingest, database, clients)
-        finally:
-            server.stop()
+                    await migrated(database)
+                    await more_is_stored(database)
+                async with kept_full(disk):
+                    await says(ingest.writer, "The database takes nothing")
+                    await spool_grows(ingest)
+                    await clients.goes_on()
+                await eventually(runs, "the database to run again")
+                with Database(server.dsn("postgres")) as database:
+                    await more_is_stored(database)
+            assert clients.failures == []
+            with Database(server.dsn("postgres")) as database:
+                await everything_is_stored(ingest, database, clients)
+    finally:
+        server.stop()
 
 
 def checkpoint(spool: Path) -> None:

@@ -20,7 +20,7 @@ from ingest.spool import Spool
 from tests.endtoend.stack import eventually, free_port
 from tests.faults.checks import everything_is_stored, fates, stored_ids
 from tests.faults.load import Load, load
-from tests.faults.parts import Ingest
+from tests.faults.parts import Ingest, Part
 from tests.faults.wire import Point, wire
 
 
@@ -157,11 +157,13 @@ async def test_two_writers_at_once_one_of_them_killed(
         await everything_is_stored(ingest, database, clients)
 
 
-async def drops(ingest: Ingest, what: str) -> None:
-    async def said() -> bool:
-        return what in ingest.tap.log.read_text()
+async def says(part: Part, what: str) -> None:
+    """Waits until it is in the log of a process."""
 
-    await eventually(said, f"the tap to say {what!r}")
+    async def said() -> bool:
+        return what in part.log.read_text()
+
+    await eventually(said, f"the {part.name} to say {what!r}")
 
 
 async def test_an_outage_beyond_the_spools_size_drops_counts_and_says_so(
@@ -172,10 +174,10 @@ async def test_an_outage_beyond_the_spools_size_drops_counts_and_says_so(
         line.down()
         await ingest.start()
         async with load(ingest.url, 6, pause=0) as clients:
-            await drops(ingest, "does not take batches")
+            await says(ingest.tap, "does not take batches")
             await clients.goes_on(300)
             line.up()
-            await drops(ingest, "takes batches again")
+            await says(ingest.tap, "takes batches again")
             await more_is_stored(database, 300)
         assert clients.failures == []
         await everything_is_stored(ingest, database, clients, lossy=True)
