@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from core.records import Connection, Delivery
 from core.storage import connection_hours, partitions, rows
-from core.storage.binary_copy import Numbers, copy_columns, copy_encoded
+from core.storage.array_rows import insert_rows
+from core.storage.binary_copy import Numbers, copy_columns
 from core.storage.connections import Database
 from core.storage.deltas import delta_of
 from core.storage.event_columns import PLACE_OF_ERROR, PLACE_OF_OUTCOME, PLACE_OF_TYPE, EventColumns
@@ -108,7 +109,7 @@ def _store_day(
     together = {name: np.concatenate([facts[name], carried[name]]) for name in facts}
     for delta in DELTAS:
         if delta is not SESSION:
-            copy_encoded(connection, delta_of(delta, together), numbers)
+            insert_rows(connection, delta_of(delta, together), numbers)
     closed = int(day.timestamp() * 1e6) + random.integers(0, 86_400_000_000, SESSIONS_PER_DAY)
     lasted = (random.lognormal(4, 2, SESSIONS_PER_DAY) * 1e6).astype(np.int64)
     who = random.choice(len(names), SESSIONS_PER_DAY, p=shares)
@@ -118,7 +119,7 @@ def _store_day(
     ]
     raw, sessions = rows.connection_rows(connections, relay[:SESSIONS_PER_DAY], columns.clients, columns.apps)
     copy_columns(connection, "connections_raw", raw, numbers=numbers)
-    copy_encoded(connection, delta_of(SESSION, sessions), numbers)
+    insert_rows(connection, delta_of(SESSION, sessions), numbers)
 
 
 def _events(

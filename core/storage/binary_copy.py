@@ -54,6 +54,10 @@ class Column:
             return np.asarray(values - POSTGRES_EPOCH_DAYS)
         return np.asarray(values)
 
+    def numbered(self, numbers: Numbers) -> NDArray[Any]:
+        """All values as they are sent, with the numbers of names put in."""
+        return self.wire(slice(None)) if self.names is None else np.asarray(numbers[self.names][self.values])
+
 
 @dataclass(frozen=True)
 class Payloads:
@@ -140,27 +144,30 @@ def copy_columns(
 
 
 def copy_encoded(connection: psycopg.Connection[Any], rows: Encoded, numbers: Numbers) -> None:
-    if not rows.pieces:
+    send(connection, rows, stream(rows, numbers))
+
+
+def stream(rows: Encoded, numbers: Numbers) -> memoryview:
+    """The rows as COPY reads them; empty when there are none."""
+    pieces = [data for piece in rows.pieces for data in piece.data(numbers)]
+    return memoryview(b"".join((HEADER, *pieces, TRAILER)) if pieces else b"")
+
+
+def send(connection: psycopg.Connection[Any], rows: Encoded, data: memoryview) -> None:
+    """COPY what `stream` made of rows."""
+    if not data:
         return
     with connection.cursor() as cursor, cursor.copy(_statement(rows.table, rows.columns)) as copy:
-        waiting: list[memoryview | bytes] = [HEADER]  # what is small goes together: each write has its price
-        size = 0
-        for data in (data for piece in rows.pieces for data in piece.data(numbers)):
-            waiting.append(data)
-            size += len(data)
-            if size >= PIECE:
-                whole = memoryview(b"".join(waiting))
-                for start in range(0, len(whole), PIECE):
-                    copy.write(whole[start : start + PIECE])
-                waiting, size = [], 0
-        copy.write(b"".join([*waiting, TRAILER]))
+        for start in range(0, len(data), PIECE):
+            copy.write(data[start : start + PIECE])
 
 
 @lru_cache
-def _statement(table: str, columns: tuple[str, ...]) -> sql.Composed:
-    return sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(
+def _statement(table: str, columns: tuple[str, ...]) -> bytes:
+    composed = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(
         sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns))
     )
+    return composed.as_bytes()
 
 
 def encode(columns: Sequence[Column], last: Payloads | None = None) -> list[Piece]:

@@ -13,7 +13,7 @@ import numpy as np
 import psycopg
 from numpy.typing import NDArray
 
-from core.storage.array_copy import elements_of
+from core.storage.array_rows import elements_of
 from core.storage.binary_copy import Column, Payloads, copy_columns
 from core.storage.client_bins import PACK_ABOVE
 from core.storage.deltas import group

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.storage.array_copy import ArrayColumn, array_rows
-from core.storage.binary_copy import Column, Encoded, encoded
+from core.storage.array_rows import ArrayColumn, ArrayRows
+from core.storage.binary_copy import Column
 from core.storage.rollups import Delta
 
 Facts = Mapping[str, NDArray[Any]]
@@ -20,7 +20,7 @@ NAMES_OF = {"client_no": "clients", "relay_id": "relays", "app_id": "apps"}
 """Which list of names a column's values are places in."""
 
 
-def delta_of(delta: Delta, facts: Facts) -> Encoded:
+def delta_of(delta: Delta, facts: Facts) -> ArrayRows:
     """The rows that these facts add to a delta."""
     taken = _taken(delta, facts)
 
@@ -40,9 +40,10 @@ def delta_of(delta: Delta, facts: Facts) -> Encoded:
         sums = np.add.reduceat(column(name)[order], starts) if len(starts) else column(name)
         result.append(Column(name, delta.sql_type(name), sums))
     if not delta.packed:
-        return encoded(delta.name, result)
+        whole = np.array([0] if len(starts) else [], dtype=np.int64)
+        return ArrayRows(delta.table, [], [ArrayColumn.of(one, whole, whole + len(starts)) for one in result])
     runs = _runs(bucket[first], column("relay_id")[first])
-    arrays = [ArrayColumn(one, *runs) for one in result[1:] if one.name != "relay_id"]
+    arrays = [ArrayColumn.of(one, *runs) for one in result[1:] if one.name != "relay_id"]
     if delta.of_clients:
         arrays += _of_clients(column("timestamp"), column("bin"), column("rt_n"), order, starts, runs)
     scalars = [
@@ -50,7 +51,7 @@ def delta_of(delta: Delta, facts: Facts) -> Encoded:
         for one in result
         if one.name in (delta.grain.column, "relay_id")
     ]
-    return array_rows(delta.table, scalars, arrays)
+    return ArrayRows(delta.table, scalars, arrays)
 
 
 Runs = tuple[NDArray[np.int64], NDArray[np.int64]]
@@ -79,10 +80,10 @@ def _of_clients(
     known = answered[order] != 0
     ends = counted[1:] - np.repeat(counted[runs[0]], runs[1] - runs[0])
     return [
-        ArrayColumn(Column("first_at", "timestamptz", np.minimum.reduceat(times, starts)), *runs),
-        ArrayColumn(Column("last_at", "timestamptz", np.maximum.reduceat(times, starts)), *runs),
-        ArrayColumn(Column("bins_upto", "integer", ends), *runs),
-        ArrayColumn(Column("bins", "smallint", bins[order][known]), counted[runs[0]], counted[runs[1]]),
+        ArrayColumn.of(Column("first_at", "timestamptz", np.minimum.reduceat(times, starts)), *runs),
+        ArrayColumn.of(Column("last_at", "timestamptz", np.maximum.reduceat(times, starts)), *runs),
+        ArrayColumn.of(Column("bins_upto", "integer", ends), *runs),
+        ArrayColumn.of(Column("bins", "smallint", bins[order][known]), counted[runs[0]], counted[runs[1]]),
     ]
 
 

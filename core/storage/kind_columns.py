@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.storage.array_copy import elements_of
+from core.storage.array_rows import elements_of
 from core.storage.deltas import group
 
 Ints = NDArray[np.int64]

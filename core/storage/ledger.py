@@ -45,16 +45,20 @@ DELETE FROM batches b USING reached r WHERE b.source = r.source AND b.sequence <
 
 
 def claim(connection: psycopg.Connection[Any], batches: Mapping[Key, Batch]) -> set[Key]:
-    """Enter batches as stored, in the caller's transaction; returns those that were not. Waits for `compact`.
+    """Enter batches as stored, in the caller's transaction; returns those that were not. Waits for `compact`."""
+    return set(claiming(connection, batches).fetchall())
+
+
+def claiming(connection: psycopg.Connection[Any], batches: Mapping[Key, Batch]) -> psycopg.Cursor[Key]:
+    """The same, for a pipeline: the cursor will have what `claim` returns.
 
     Sorted, so that two writers wait for each other in one order.
     """
     connection.execute("SELECT pg_advisory_xact_lock_shared(%s)", [LOCK])
     keys = sorted(batches)
-    claimed = connection.execute(
+    return connection.execute(
         CLAIM, [[key[0] for key in keys], [key[1] for key in keys], [len(batches[key].events) for key in keys]]
     )
-    return set(claimed.fetchall())
 
 
 def exclude_writers(connection: psycopg.Connection[Any]) -> None:

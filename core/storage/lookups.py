@@ -6,7 +6,7 @@ which would leave gaps at every conflict and rollback.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 import psycopg
@@ -36,18 +36,22 @@ class Lookups:
         self.relays: dict[str, int] = {}
         self.apps: dict[str, int] = {}
         self.identities: dict[int, str] = {}
-        self._forgotten: int | None = None
+        self._forgotten: tuple[int] | None = None
 
-    def keep_current(self, connection: psycopg.Connection[Any]) -> None:
-        """Forget what was learned when a client was forgotten since: its name must get a new number.
+    @staticmethod
+    def forgotten(connection: psycopg.Connection[Any]) -> psycopg.Cursor[tuple[int]]:
+        """How many clients have been forgotten ever.
 
-        To be called in a transaction that holds the ledger's lock, which keeps clients from being forgotten.
+        To be asked in a transaction that holds the ledger's lock, which keeps clients from being forgotten.
         """
-        row = connection.execute("SELECT count(*) FROM forgotten_clients").fetchone()
-        forgotten = int(row[0]) if row else 0
-        if self._forgotten != forgotten:
+        return connection.execute("SELECT count(*) FROM forgotten_clients")
+
+    def keep_current(self, forgotten: psycopg.Cursor[tuple[int]]) -> None:
+        """Forget what was learned when a client was forgotten since: its name must get a new number."""
+        row = forgotten.fetchone()
+        if self._forgotten != row:
             self.forget()
-            self._forgotten = forgotten
+            self._forgotten = row
 
     @staticmethod
     def fixed_lists(connection: psycopg.Connection[Any]) -> dict[str, dict[str, int]]:
@@ -87,18 +91,25 @@ class Lookups:
                 cache[stored] = cache[name] = number
 
     def find_clients(
-        self, connection: psycopg.Connection[Any], names: Iterable[str], first_seen: Callable[[], Mapping[str, int]]
-    ) -> None:
-        """Learn the numbers of clients, numbering new ones.
+        self, connection: psycopg.Connection[Any], names: Collection[str], first_seen: Callable[[], Mapping[str, int]]
+    ) -> list[int]:
+        """The numbers of clients, in the order of their names; new ones are numbered.
 
         `first_seen` gives the first time of each client in this write, in microseconds since the Unix epoch; it is
         asked only when there are new ones.
         """
         if len(self.clients) > MOST_CACHED:
             self.clients.clear()
-        missing = sorted(set(names).difference(self.clients))
-        if not missing:
-            return
+        try:
+            return list(map(self.clients.__getitem__, names))
+        except KeyError:
+            missing = sorted({name for name in names if name not in self.clients})
+            self._learn_clients(connection, missing, first_seen)
+        return list(map(self.clients.__getitem__, names))
+
+    def _learn_clients(
+        self, connection: psycopg.Connection[Any], missing: list[str], first_seen: Callable[[], Mapping[str, int]]
+    ) -> None:
         select = "SELECT client_id, client_no FROM clients WHERE client_id = ANY(%s)"
         self.clients |= dict(connection.execute(select, [missing]).fetchall())
         unknown = [name for name in missing if name not in self.clients]

@@ -16,6 +16,7 @@ import numpy as np
 
 from core.records import RECORDS, Batch, Connection, Delivery, Event, Sample
 from core.storage import cleaning, partitions, rows, waiting_messages
+from core.storage.array_rows import ArrayRows
 from core.storage.binary_copy import Encoded, encoded
 from core.storage.cleaning import Quarantine
 from core.storage.deltas import delta_of
@@ -38,6 +39,7 @@ class Prepared:
 
     batches: Mapping[Key, Batch]
     tables: list[Encoded] = field(default_factory=list)
+    deltas: list[ArrayRows] = field(default_factory=list)
     relays: Places = field(default_factory=places)
     apps: Places = field(default_factory=places)
     clients: Places = field(default_factory=places)
@@ -102,7 +104,7 @@ def prepare(batches: Mapping[Key, Batch], fixed: rows.Fixed, first_worker: int =
             work.connections, relays("connections"), prepared.clients, prepared.apps
         )
         prepared.tables.append(encoded("connections_raw", columns))
-        prepared.tables.append(delta_of(SESSION, sessions))
+        prepared.deltas.append(delta_of(SESSION, sessions))
         seen = [(prepared.clients[one.client], min(one.opened_at or LATER, one.closed_at)) for one in work.connections]
         prepared.seen.append((np.array([place for place, _ in seen]), np.array([first for _, first in seen])))
         prepared.identities = {one.client: one.identity for one in work.connections}
@@ -115,7 +117,7 @@ def prepare(batches: Mapping[Key, Batch], fixed: rows.Fixed, first_worker: int =
         together = facts[0]
         if len(facts) > 1:
             together = {name: np.concatenate([part[name] for part in facts]) for name in facts[0]}
-        prepared.tables += [delta_of(delta, together) for delta in DELTAS if delta is not SESSION]
+        prepared.deltas += [delta_of(delta, together) for delta in DELTAS if delta is not SESSION]
     return prepared
 
 

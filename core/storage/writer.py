@@ -12,7 +12,8 @@ import psycopg
 
 from core.records import Batch
 from core.storage import connection_minutes, ingest_counts, ledger, partitions, rows, waiting_messages
-from core.storage.binary_copy import Numbers, copy_encoded
+from core.storage.array_rows import insert_rows
+from core.storage.binary_copy import Numbers, send, stream
 from core.storage.cleaning import Quarantine
 from core.storage.connections import Database, unavailable
 from core.storage.hosts import Host, first_worker
@@ -135,20 +136,26 @@ class BatchWriter:
 
     def _store(self, connection: psycopg.Connection[Any], prepared: Prepared) -> WriteResult:
         wanted = prepared.batches
-        new = ledger.claim(connection, wanted)
-        self._names.keep_current(connection)
+        with connection.pipeline():
+            claimed, forgotten = ledger.claiming(connection, wanted), Lookups.forgotten(connection)
+        new = set(claimed.fetchall())
+        self._names.keep_current(forgotten)
         skipped = tuple(key for key in wanted if key not in new)
         if skipped:
             prepared = self.prepare([batch for key, batch in wanted.items() if key in new])
         _copy_quarantine(connection, prepared.quarantines)
         numbers = self._look_up(connection, prepared)
-        for table in prepared.tables:
-            copy_encoded(connection, table, numbers)
-        connection_minutes.note(connection, prepared.sample_times)
-        waiting_messages.store(connection, prepared.waiting, numbers["relays"])
-        ingest_counts.note(connection, prepared.batches, prepared.kept, self._first_worker)
         identities = {self._names.clients[client]: kind for client, kind in prepared.identities.items()}
-        self._names.note_identities(connection, identities)
+        with connection.pipeline():  # the server does all this while the raw rows are made ready for it
+            for delta in prepared.deltas:
+                insert_rows(connection, delta, numbers)
+            waiting_messages.store(connection, prepared.waiting, numbers["relays"])
+            ingest_counts.note(connection, prepared.batches, prepared.kept, self._first_worker)
+            self._names.note_identities(connection, identities)
+            streams = [stream(table, numbers) for table in prepared.tables]
+        for table, data in zip(prepared.tables, streams, strict=True):
+            send(connection, table, data)
+        connection_minutes.note(connection, prepared.sample_times)
         refused = sum(one.refused for one in prepared.quarantines.values())
         return WriteResult(tuple(prepared.batches), skipped, **prepared.counts, refused=refused)
 
@@ -156,12 +163,13 @@ class BatchWriter:
         known = self._names
         known.find_small(connection, "relays", "relay_id", prepared.relays)
         known.find_small(connection, "apps", "app_id", prepared.apps)
-        known.find_clients(connection, prepared.clients, prepared.first_seen)
-        lists = {"relays": known.relays, "apps": known.apps, "clients": known.clients}
-        return {
-            name: np.array([numbers[one] for one in getattr(prepared, name)], dtype=np.int64)
-            for name, numbers in lists.items()
+        clients = known.find_clients(connection, prepared.clients, prepared.first_seen)
+        lists = {
+            "relays": [known.relays[name] for name in prepared.relays],
+            "apps": [known.apps[name] for name in prepared.apps],
+            "clients": clients,
         }
+        return {name: np.array(numbers, dtype=np.int64) for name, numbers in lists.items()}
 
 
 def _copy_quarantine(connection: psycopg.Connection[Any], quarantines: dict[Key, Quarantine]) -> None:

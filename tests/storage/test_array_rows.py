@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.storage.array_copy import ELEMENT_TYPES, ArrayColumn, array_rows, elements_of
-from core.storage.binary_copy import Column, copy_encoded
+from core.storage.array_rows import ELEMENT_TYPES, ArrayColumn, ArrayRows, elements_of, insert_rows
+from core.storage.binary_copy import Column
 from core.storage.connections import Database
 
 ROWS = st.lists(st.lists(st.tuples(st.integers(-(2**15), 2**15 - 1), st.integers(0, 2)), max_size=5), max_size=6)
@@ -29,14 +29,14 @@ def test_arrays_are_stored_row_by_row_and_read_back(database: Database, rows: li
     starts = ends - sizes
     numbers = np.array([number for number, _ in together], dtype=np.int64)
     names = np.array([name for _, name in together], dtype=np.int64)
-    arrays = [ArrayColumn(Column(kind, kind, numbers), starts, ends) for kind in ELEMENT_TYPES]
-    arrays.append(ArrayColumn(Column("name", "integer", names, names="names"), starts, ends))
-    encoded = array_rows("arrays", [Column("row", "integer", np.arange(len(rows)))], arrays)
+    arrays = [ArrayColumn.of(Column(kind, kind, numbers), starts, ends) for kind in ELEMENT_TYPES]
+    arrays.append(ArrayColumn.of(Column("name", "integer", names, names="names"), starts, ends))
+    encoded = ArrayRows("arrays", [Column("row", "integer", np.arange(len(rows)))], arrays)
     with database.connect() as connection:
         types = ", ".join(f'"{kind}" {kind}[]' for kind in ELEMENT_TYPES)
         connection.execute(f'CREATE TEMPORARY TABLE arrays ("row" integer, {types}, "name" integer[])'.encode())
         for _ in range(2):  # numbers may be put in again
-            copy_encoded(connection, encoded, {"names": NAMES})
+            insert_rows(connection, encoded, {"names": NAMES})
         assert read(connection, "smallint", "integer", "bigint", "double precision", "name") == sorted(
             2 * [
                 (place, *(4 * [[number for number, _ in row]]), [int(NAMES[name]) for _, name in row])
@@ -54,12 +54,12 @@ def read(connection: psycopg.Connection[Any], *columns: str) -> list[tuple[Any, 
 
 
 def test_a_column_of_another_type_is_refused(database: Database) -> None:
-    encoded = array_rows(
+    encoded = ArrayRows(
         "arrays",
         [Column("row", "integer", np.array([1]))],
-        [ArrayColumn(Column("n", "bigint", np.array([7])), np.array([0]), np.array([1]))],
+        [ArrayColumn.of(Column("n", "bigint", np.array([7])), np.array([0]), np.array([1]))],
     )
     with database.connect() as connection:
         connection.execute('CREATE TEMPORARY TABLE arrays ("row" integer, n integer[])')
         with pytest.raises(psycopg.errors.DatatypeMismatch):
-            copy_encoded(connection, encoded, {})
+            insert_rows(connection, encoded, {})
