@@ -137,6 +137,9 @@ class Conversation:
                     events=self.pairing.messages,
                 )
             )
+        # What knows this object lets go of it, so that it needs no garbage collector.
+        self.client_reader = self.relay_reader = None
+        self.rows.on_identity = self.pairing.on_client_tag = None
 
     def _totals(self) -> tuple[int, int]:
         client, relay = self.client_reader, self.relay_reader

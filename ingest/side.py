@@ -21,6 +21,7 @@ class Side(asyncio.Protocol):
     ended = False  # the peer sent its FIN
     received = 0  # bytes, as far as they did not come through a lane
     reader: FrameReader | None = None  # of what comes through a lane
+    _lingering: asyncio.TimerHandle | None = None
 
     def take(self, lane: Callable[[bytes], None], reader: FrameReader) -> None:
         """From now on what the peer sends goes to `lane`, with nothing between."""
@@ -35,6 +36,8 @@ class Side(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.transport = None
+        if self._lingering is not None:
+            self._lingering.cancel()  # it would keep both sides in memory until its time
         if self.other is not None:
             self.other.close()
 
@@ -87,7 +90,7 @@ class Side(asyncio.Protocol):
         return self.transport is not None and self.transport.get_extra_info("ssl_object") is not None
 
     def _linger(self, other: Side, received: int) -> None:
-        asyncio.get_running_loop().call_later(LINGER_SECONDS, self._end_linger, other, received)
+        self._lingering = asyncio.get_running_loop().call_later(LINGER_SECONDS, self._end_linger, other, received)
 
     def _end_linger(self, other: Side, received: int) -> None:
         if self.transport is None:

@@ -110,6 +110,7 @@ class ClientSide(Side):
         if self._counted:
             self.tap.leave(self)
         super().connection_lost(exc)
+        self.other = None  # the relay's side knows this one: they must not keep each other in memory
         if self.conversation is not None:
             self._give_up_early()
             self.observer.close(self.conversation)

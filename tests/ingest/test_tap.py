@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from ipaddress import ip_address
 
 import pytest
 
+from ingest.conversation import Conversation
+from ingest.frames import FrameReader
+from ingest.pairing import Pairing
+from ingest.side import Side
 from ingest.tap import Tap, running_tap
 from ingest.upstream import Upstream
 from tests.ingest.conftest import MakeSettings, spooled
 from tests.ingest.frames import frame
-from tests.ingest.scripted import DEADLINE, ScriptedRelay
+from tests.ingest.scripted import DEADLINE, ScriptedRelay, Step
 from tests.ingest.test_transparency import OPEN, SWITCH, UPGRADE
 
 PLAIN = b"GET / HTTP/1.1\r\nHost: relay.example\r\n\r\n"
@@ -65,6 +70,34 @@ async def test_a_relay_that_stops_ends_its_connections(scripted: ScriptedRelay, 
     batches = spooled(settings)
     assert [(row.event_type, row.outcome) for batch in batches for row in batch.events] == [("REQ", "abandoned")]
     assert [each.events for batch in batches for each in batch.connections] == [1]
+
+
+async def test_connections_that_have_ended_leave_nothing_to_a_garbage_collector(
+    scripted: ScriptedRelay, make_settings: MakeSettings
+) -> None:
+    request = frame(b'["REQ","s",{}]')
+    talk: list[Step] = [*OPEN, ("client", request), ("relay", frame(b'["EOSE","s"]')), ("client", None)]
+    async with running_tap(make_settings(scripted.url)) as tap, asyncio.timeout(DEADLINE):
+        gc.collect()
+        gc.disable()
+        before = len(of_connections())
+        try:
+            await scripted.play(talk, tap.port)
+            await scripted.play(
+                [("client", PLAIN[:-2] + b"Connection: close\r\n\r\n"), ("relay", b"HTTP/1.1 200 OK\r\n\r\n")], tap.port
+            )
+            await scripted.stop_listening()
+            assert (await ask(tap, UPGRADE + b"\r\n")).startswith(b"HTTP/1.1 502 ")
+            while len(of_connections()) > before:  # noqa: ASYNC110 - the tap closes in this very loop
+                await asyncio.sleep(0.01)
+        finally:
+            gc.enable()
+        assert tap.observer.counters.closed == 1
+
+
+def of_connections() -> list[object]:
+    """All objects in memory that belong to a connection."""
+    return [each for each in gc.get_objects() if isinstance(each, Side | Conversation | FrameReader | Pairing)]
 
 
 async def test_too_many_connections_are_a_503(scripted: ScriptedRelay, make_settings: MakeSettings) -> None:
