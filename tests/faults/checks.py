@@ -45,7 +45,7 @@ async def drained(ingest: Ingest) -> None:
                 with Spool(path, 1 << 40) as spool:
                     if not spool.is_empty():
                         return False
-        except sqlite3.Error:
+        except (sqlite3.Error, FileNotFoundError):
             return False  # it is being set aside
         return not list(ingest.spools.glob("*.corrupt"))
 
