@@ -14,7 +14,7 @@ from rich.table import Table
 from cli.database import Demo, opened
 from core.audit import operator
 from core.delivery import registry
-from core.delivery.channels import Kind
+from core.delivery.channels import Channel, Kind
 from core.exceptions import BadParameterError
 from core.settings import get_settings
 
@@ -35,10 +35,22 @@ def add(
     """Add a channel. The secret that a webhook's calls are signed with is printed once."""
     with opened(demo) as database:
         channel = registry.add(database, operator(), name, kind, address, datetime.now(UTC))
-        typer.echo(f"Channel {channel.name} ({channel.kind}) delivers to {channel.shown}.", err=True)
-        if channel.secret is not None:
-            typer.echo("Its signing secret; it is not shown again:", err=True)
-            typer.echo(channel.secret.get_secret_value())
+        _say(channel, with_secret=True)
+
+
+@app.command()
+def change(
+    name: Name,
+    address: Annotated[str | None, typer.Option(help="Where it delivers from now on.")] = None,
+    new_secret: Annotated[bool, typer.Option("--new-secret", help="Sign a webhook's calls with a new secret.")] = False,
+    demo: Demo = None,
+) -> None:
+    """Give a channel another address, or a new secret, which is printed once; what is left out stays."""
+    with opened(demo) as database:
+        changed = registry.change(
+            database, operator(), name, datetime.now(UTC), address=address, renew_secret=new_secret
+        )
+        _say(changed, with_secret=new_secret)
 
 
 @app.command("list")
@@ -67,6 +79,13 @@ def send_test(name: Name, demo: Demo = None) -> None:
     with opened(demo) as database:
         receipt = registry.send_test(database, operator(), name, datetime.now(UTC), get_settings())
         typer.echo(f"Delivered: {receipt.detail}.")
+
+
+def _say(channel: Channel, *, with_secret: bool) -> None:
+    typer.echo(f"Channel {channel.name} ({channel.kind}) delivers to {channel.shown}.", err=True)
+    if with_secret and channel.secret is not None:
+        typer.echo("Its signing secret; it is not shown again:", err=True)
+        typer.echo(channel.secret.get_secret_value())
 
 
 @app.command()

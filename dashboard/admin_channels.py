@@ -54,7 +54,7 @@ def show(user: User) -> None:
     left, right = st.columns(2, gap="small")
     with left, card("Add a channel", "mail addresses, a webhook, a directory or a Nostr key", key="add-channel"):
         _add(user)
-    with right, card("Test or remove", "a test says what the other side answered", key="one-channel"):
+    with right, card("Change, test or remove", "a test says what the other side answered", key="one-channel"):
         _one(user, known)
 
 
@@ -80,6 +80,9 @@ def _one(user: User, known: list[Channel]) -> None:
     chosen = st.selectbox(
         "Channel", [one.name for one in known], None, key="ad-channel", placeholder="Choose one", disabled=not known
     )
+    picked = next((one for one in known if one.name == chosen), None)
+    if picked is not None:
+        _change(user, picked)
     with st.container(horizontal=True):
         test = st.button("Send a test", key="ad-test", disabled=chosen is None, icon=":material/send:")
         remove = st.button("Remove", key="ad-remove-channel", disabled=chosen is None, icon=":material/delete:")
@@ -98,3 +101,29 @@ def _one(user: User, known: list[Channel]) -> None:
         if remove:
             st.rerun()
         st.success(f"Delivered: {receipt.detail}.", icon=":material/check:")
+
+
+def _change(user: User, channel: Channel) -> None:
+    """Of a webhook the address is not shown, as it often holds a secret: left empty, it stays."""
+    signed = channel.kind == "webhook"
+    with st.form(f"change-channel-{channel.name}", border=False):
+        address = st.text_input(
+            "Address; empty: as it is" if signed else "Address",
+            "" if signed else channel.address,
+            placeholder=channel.shown if signed else HINTS[channel.kind],
+            max_chars=2000,
+        ).strip()
+        renew = signed and st.checkbox("A new signing secret", help="Calls are no longer signed with the old one.")
+        if not st.form_submit_button("Change", type="primary"):
+            return
+    try:
+        changed = registry.change(
+            database(), acting(user, "manage", "channels"), channel.name, now(), address=address or None,
+            renew_secret=renew,
+        )  # fmt: skip
+    except RelayAnalyticsError as error:
+        st.error(str(error), icon=":material/error:")
+        return
+    if renew:
+        st.session_state[_NEW] = changed
+    st.rerun()

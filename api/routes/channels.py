@@ -28,6 +28,16 @@ class ChannelIn(Strict):
     )
 
 
+class ChangeIn(Strict):
+    address: str | None = Field(
+        None,
+        examples=["carol@example.org"],
+        max_length=2000,
+        description="Where it delivers from now on; null: as before",
+    )
+    renew_secret: bool = Field(False, description="Sign with a new secret: only of a webhook")
+
+
 class ChannelOut(BaseModel):
     name: str = Field(examples=["books"])
     kind: Kind
@@ -37,7 +47,7 @@ class ChannelOut(BaseModel):
 
 
 class NewChannelOut(ChannelOut):
-    secret: str | None = Field(description="What calls of a webhook are signed with; shown this once")
+    secret: str | None = Field(description="A new secret that calls of a webhook are signed with; shown this once")
 
 
 class ChannelsOut(BaseModel):
@@ -61,11 +71,17 @@ def routes() -> APIRouter:
     @made.post("/channels", summary="Add a channel", status_code=201, responses=UNREADABLE)
     def add_channel(request: Request, access: Managing, given: ChannelIn) -> NewChannelOut:
         """The signing secret of a webhook is in this answer and in no other."""
-        made = registry.add(
-            request.app.state.database, access.actor, given.name, given.kind, given.address, datetime.now(UTC)
+        database, now = request.app.state.database, datetime.now(UTC)
+        return _with_secret(registry.add(database, access.actor, given.name, given.kind, given.address, now))
+
+    @made.patch("/channels/{name}", summary="Change a channel", responses=NOT_FOUND | UNREADABLE)
+    def change_channel(request: Request, access: Managing, name: Name, given: ChangeIn) -> NewChannelOut:
+        """Its address, its secret, or both; what is left out stays. A new secret is in this answer and in no other."""
+        database, now = request.app.state.database, datetime.now(UTC)
+        changed = registry.change(
+            database, access.actor, name, now, address=given.address, renew_secret=given.renew_secret
         )
-        secret = made.secret.get_secret_value() if made.secret else None
-        return NewChannelOut(**_shown(made).model_dump(), secret=secret)
+        return _with_secret(changed, new=given.renew_secret)
 
     @made.delete("/channels/{name}", summary="Remove a channel", status_code=204, responses=NOT_FOUND | CONFLICT)
     def remove_channel(request: Request, access: Managing, name: Name) -> None:
@@ -80,6 +96,11 @@ def routes() -> APIRouter:
         return SentOut(detail=receipt.detail)
 
     return made
+
+
+def _with_secret(channel: Channel, *, new: bool = True) -> NewChannelOut:
+    secret = channel.secret.get_secret_value() if new and channel.secret else None
+    return NewChannelOut(**_shown(channel).model_dump(), secret=secret)
 
 
 def _shown(channel: Channel) -> ChannelOut:

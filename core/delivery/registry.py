@@ -1,10 +1,11 @@
-"""Stored channels: added, listed and removed, each time with an entry in the audit log."""
+"""Stored channels: added, changed, listed and removed, each time with an entry in the audit log."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import replace
 from datetime import datetime
+from typing import LiteralString
 
 import psycopg
 from pydantic import SecretStr
@@ -19,7 +20,6 @@ from core.settings import Settings
 from core.storage.database import Database
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
-_COLUMNS = "channel_id, name, kind, address, secret, created_at, created_by"
 
 
 def add(database: Database, actor: Actor, name: str, kind: Kind, address: str, now: datetime) -> Channel:
@@ -38,47 +38,72 @@ def add(database: Database, actor: Actor, name: str, kind: Kind, address: str, n
 
 
 def _insert(database: Database, made: Channel) -> Channel:
-    secret = made.secret.get_secret_value() if made.secret else None
     with database.borrow() as connection:
         row = connection.execute(
             "INSERT INTO delivery_channels (name, kind, address, secret, created_at, created_by)"
             " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (name) DO NOTHING RETURNING channel_id",
-            [made.name, made.kind, made.address, secret, made.created_at, made.created_by],
+            [made.name, made.kind, made.address, _plain(made.secret), made.created_at, made.created_by],
         ).fetchone()
     if row is None:
         raise BadParameterError(f"There is a channel named {made.name} already.")
     return replace(made, channel_id=row[0])
 
 
+def change(
+    database: Database,
+    actor: Actor,
+    name: str,
+    now: datetime,
+    *,
+    address: str | None = None,
+    renew_secret: bool = False,
+) -> Channel:
+    """Give a channel another address (None: it keeps its own), or a webhook a new secret. All that is delivered through
+    it goes there from then on, what is tried again too.
+
+    Raises UnknownChannelError, and BadParameterError for an address its kind cannot use or when nothing is to change.
+    """
+    before = named(database, name)
+    if address is None and not renew_secret:
+        raise BadParameterError("Give another address, or ask for a new secret.")
+    if renew_secret and before.kind != "webhook":
+        raise BadParameterError("Only the calls of a webhook are signed with a secret.")
+    after = replace(
+        before,
+        address=before.address if address is None else address_of(before.kind, address),
+        secret=SecretStr(new_secret()) if renew_secret else before.secret,
+    )
+    said = {} if address is None else {"address": after.shown}
+    with recorded(database, actor, "channel.change", now, channel=name, renewed_secret=renew_secret, **said):
+        with database.borrow() as connection:
+            changed = connection.execute(
+                "UPDATE delivery_channels SET address = %s, secret = %s WHERE channel_id = %s",
+                [after.address, _plain(after.secret), after.channel_id],
+            ).rowcount
+        if not changed:  # removed since it was read
+            raise _unknown(name)
+    return after
+
+
 def listing(database: Database) -> list[Channel]:
     """All channels by name."""
-    with database.borrow() as connection:
-        rows = connection.execute(f"SELECT {_COLUMNS} FROM delivery_channels ORDER BY name").fetchall()  # noqa: S608
-    return [_channel(*row) for row in rows]
+    return _read(database, "true ORDER BY name")
 
 
 def named(database: Database, name: str) -> Channel:
     """Raises UnknownChannelError."""
-    with database.borrow() as connection:
-        row = connection.execute(
-            f"SELECT {_COLUMNS} FROM delivery_channels WHERE name = %s",  # noqa: S608
-            [name],
-        ).fetchone()
-    if row is None:
-        raise UnknownChannelError(f"There is no channel named {name!r}.")
-    return _channel(*row)
+    found = _read(database, "name = %s", name)
+    if not found:
+        raise _unknown(name)
+    return found[0]
 
 
 def get(database: Database, channel_id: int) -> Channel:
     """Raises UnknownChannelError."""
-    with database.borrow() as connection:
-        row = connection.execute(
-            f"SELECT {_COLUMNS} FROM delivery_channels WHERE channel_id = %s",  # noqa: S608
-            [channel_id],
-        ).fetchone()
-    if row is None:
+    found = _read(database, "channel_id = %s", channel_id)
+    if not found:
         raise UnknownChannelError
-    return _channel(*row)
+    return found[0]
 
 
 def remove(database: Database, actor: Actor, name: str, now: datetime) -> None:
@@ -90,7 +115,7 @@ def remove(database: Database, actor: Actor, name: str, now: datetime) -> None:
         except psycopg.errors.ForeignKeyViolation as error:
             raise ChannelInUseError(f"Something is delivered through the channel {name}; remove that first.") from error
         if removed == 0:
-            raise UnknownChannelError(f"There is no channel named {name!r}.")
+            raise _unknown(name)
 
 
 def send_test(database: Database, actor: Actor, name: str, now: datetime, settings: Settings) -> Receipt:
@@ -102,7 +127,20 @@ def send_test(database: Database, actor: Actor, name: str, now: datetime, settin
         return deliver(channel, message, key=f"test-{name.replace('.', '_')}-{now:%Y%m%dT%H%M%S%f}", settings=settings)
 
 
-def _channel(
-    channel_id: int, name: str, kind: Kind, address: str, secret: str | None, created_at: datetime, created_by: str
-) -> Channel:
-    return Channel(channel_id, name, kind, address, SecretStr(secret) if secret else None, created_at, created_by)
+def _read(database: Database, where: LiteralString, *values: str | int) -> list[Channel]:
+    query = f"""SELECT channel_id, name, kind, address, secret, created_at, created_by FROM delivery_channels
+                WHERE {where}"""  # noqa: S608 (our own words)
+    with database.borrow() as connection:
+        rows = connection.execute(query, values).fetchall()
+    return [
+        Channel(number, name, kind, address, SecretStr(secret) if secret else None, at, by)
+        for number, name, kind, address, secret, at, by in rows
+    ]
+
+
+def _plain(secret: SecretStr | None) -> str | None:
+    return secret.get_secret_value() if secret else None
+
+
+def _unknown(name: str) -> UnknownChannelError:
+    return UnknownChannelError(f"There is no channel named {name!r}.")

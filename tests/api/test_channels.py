@@ -40,6 +40,21 @@ def test_a_webhook_is_added_listed_without_its_secrets_and_removed(admin: Served
     )  # fmt: skip
 
 
+def test_a_channel_gets_another_address_or_secret_and_keeps_what_is_left_out(admin: Served) -> None:
+    given = {"name": "billing", "kind": "webhook", "address": "https://example.org/hook?token=abc"}
+    secret = admin.client.post(f"{PREFIX}/channels", json=given).json()["secret"]
+    moved = admin.client.patch(f"{PREFIX}/channels/billing", json={"address": "https://example.net/hook?token=def"})
+    assert (moved.status_code, moved.json()["secret"]) == (200, None)
+    assert moved.json()["delivers_to"] == "https://example.net/…"
+    renewed = admin.client.patch(f"{PREFIX}/channels/billing", json={"renew_secret": True}).json()
+    assert renewed["secret"] not in (None, secret)
+    assert admin.client.patch(f"{PREFIX}/channels/billing", json={}).status_code == 422
+    assert admin.client.patch(f"{PREFIX}/channels/billing", json={"kind": "mail"}).status_code == 422
+    assert admin.client.patch(f"{PREFIX}/channels/nobody", json={"renew_secret": True}).status_code == 404
+    for hidden in (secret, renewed["secret"], "token="):
+        assert hidden not in admin.get("/audit").text
+
+
 def test_a_test_is_sent_or_says_why_not(admin: Served, tmp_path: Path) -> None:
     admin.client.post(f"{PREFIX}/channels", json={"name": "files", "kind": "directory", "address": "in"})
     sent = admin.client.post(f"{PREFIX}/channels/files/test")

@@ -49,6 +49,7 @@ MAY_CHANGE = {
     "POST /annotations": {"admin", "analyst"},
     "DELETE /annotations/{annotation_id}": {"admin", "analyst"},
     "POST /channels": {"admin"},
+    "PATCH /channels/{name}": {"admin"},
     "DELETE /channels/{name}": {"admin"},
     "POST /channels/{name}/test": {"admin"},
     "POST /schedules": STAFF,

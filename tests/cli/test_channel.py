@@ -38,6 +38,9 @@ def test_a_channel_from_its_making_to_its_end(tmp_path: Path) -> None:
     assert "monthly" in run("channel", "list").output
     assert "Delivered: wrote" in run("channel", "test", "books").output
     assert len(list((tmp_path / "delivered" / "monthly").iterdir())) == 1
+    run("channel", "change", "books", "--address", "weekly")
+    run("channel", "test", "books")
+    assert len(list((tmp_path / "delivered" / "weekly").iterdir())) == 1
     run("channel", "remove", "books")
     assert "books" not in run("channel", "list").output
 
@@ -48,6 +51,10 @@ def test_the_secret_of_a_webhook_is_printed_once() -> None:
     listed = run("channel", "list").output
     assert "https://example.org/…" in listed
     assert secret not in listed
+    renewed = run("channel", "change", "hook", "--new-secret").stdout.strip()
+    assert renewed.startswith("whsec_")
+    assert renewed != secret
+    assert run("channel", "change", "hook", "--address", "https://example.net/x").stdout == ""
 
 
 def test_a_key_is_made_for_its_owner_alone_and_never_over_another(tmp_path: Path) -> None:

@@ -101,6 +101,28 @@ def test_a_webhook_is_added_and_its_secret_shown_once(app: OpenApp, people: Data
     assert not page.code
 
 
+def test_a_channel_is_changed_and_keeps_what_is_left_empty(app: OpenApp, people: Database) -> None:
+    actor = audit.Actor("admin", "page")
+    made = registry.add(people, actor, "hook", "webhook", "https://example.org/hook?token=abc", datetime.now(UTC))
+    page = section(app("admin"), "channels")
+    next(box for box in page.selectbox if box.label == "Channel").set_value("hook")
+    sent(page)
+    address = next(field for field in page.text_input if field.label.startswith("Address; empty"))
+    assert (address.value, address.placeholder) == ("", "https://example.org/…")
+    address.set_value("https://example.net/in")
+    next(button for button in page.button if button.label == "Change").click()
+    sent(page)
+    moved = registry.named(people, "hook")
+    assert (moved.address, moved.secret) == ("https://example.net/in", made.secret)
+    page.checkbox[0].check()
+    next(button for button in page.button if button.label == "Change").click()
+    sent(page)
+    renewed = registry.named(people, "hook")
+    assert renewed.address == moved.address
+    assert renewed.secret not in (None, made.secret)
+    assert [code.value for code in page.code] == [renewed.secret.get_secret_value() if renewed.secret else ""]
+
+
 def test_a_test_says_what_became_of_it(
     app: OpenApp, people: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

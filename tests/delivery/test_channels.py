@@ -56,6 +56,33 @@ def test_addresses_that_cannot_be_used_are_refused(kind: Kind, given: str) -> No
         address_of(kind, given)
 
 
+def test_what_a_change_leaves_out_stays(database: Database) -> None:
+    made = registry.add(database, ADMIN, "billing", "webhook", "https://example.org/hook?token=abc", NOW)
+    moved = registry.change(database, ADMIN, "billing", NOW, address="https://example.net/in")
+    assert (moved.address, moved.secret) == ("https://example.net/in", made.secret)
+    renewed = registry.change(database, ADMIN, "billing", NOW, renew_secret=True)
+    assert renewed.address == moved.address
+    assert renewed.secret not in (None, made.secret)
+    assert registry.get(database, made.channel_id) == renewed
+    assert [(entry.action, entry.details) for entry in audit.entries(database)][:2] == [
+        ("channel.change", {"channel": "billing", "renewed_secret": True}),
+        ("channel.change", {"channel": "billing", "renewed_secret": False, "address": "https://example.net/…"}),
+    ]
+
+
+def test_a_change_that_cannot_be_made_changes_nothing(database: Database) -> None:
+    made = registry.add(database, ADMIN, "books", "mail", "ann@example.org", NOW)
+    with pytest.raises(BadParameterError, match="no mail address"):
+        registry.change(database, ADMIN, "books", NOW, address="nobody")
+    with pytest.raises(BadParameterError, match="webhook"):
+        registry.change(database, ADMIN, "books", NOW, address="bob@example.org", renew_secret=True)
+    with pytest.raises(BadParameterError, match="Give another address"):
+        registry.change(database, ADMIN, "books", NOW)
+    with pytest.raises(UnknownChannelError):
+        registry.change(database, ADMIN, "nobody", NOW, address="bob@example.org")
+    assert registry.named(database, "books") == made
+
+
 def test_a_channel_is_stored_shown_without_its_secrets_and_removed(database: Database) -> None:
     made = registry.add(database, ADMIN, "billing", "webhook", "https://example.org/hook?token=abc", NOW)
     assert made.secret is not None
