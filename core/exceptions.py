@@ -37,6 +37,10 @@ class BadParameterError(RelayAnalyticsError):
     """A report parameter has a value the report cannot use."""
 
 
+class HoursGoneError(BadParameterError):
+    """Hours of then are not kept any more; only days of UTC are."""
+
+
 class UnknownUserError(RelayAnalyticsError):
     """There is no user of this name."""
 

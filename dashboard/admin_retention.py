@@ -21,7 +21,7 @@ def show(user: User) -> None:
     """The section."""
     known = policies.policies(database(), get_settings())
     left, right = st.columns([1.4, 1], gap="small")
-    with left, card("Policies", "applied every hour; sums by the hour and day stay for ever", key="policies"):
+    with left, card("Policies", "applied every hour; sums by the day stay for ever", key="policies"):
         st.dataframe(
             [
                 {"policy": one.name, "what": one.what, "kept": _kept(one.days), "set by": one.changed_by or "default"}

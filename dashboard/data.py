@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import streamlit as st
 
 from core.accounts.users import User
-from core.exceptions import BadParameterError, DatabaseUnavailableError
+from core.exceptions import BadParameterError, DatabaseUnavailableError, HoursGoneError
 from core.permissions import limited_to, require, resource_of
 from core.reports import REPORTS
 from core.reports.declaration import Report, Result
@@ -37,6 +37,17 @@ def load(user: User, report: Report, filters: Filters, **more: Any) -> Result:
     except BadParameterError as error:
         _cannot(error)
     return ask(user, report, arguments)
+
+
+def earlier(user: User, report: Report, filters: Filters, result: Result) -> Result | None:
+    """The report over the period before that of `result`; None where nothing is compared, or hours of then are gone."""
+    if not filters.compare:
+        return None
+    try:
+        arguments = filters.before(result.meta).arguments(report, tick(now()))
+        return read(user, report, allowed(user, report, arguments), tick(now()))
+    except HoursGoneError:
+        return None
 
 
 def ask(user: User, report: Report, arguments: dict[str, Any]) -> Result:

@@ -10,7 +10,7 @@ from core.reports.bandwidth import NO_MINUTES, NO_TARIFF
 from core.tariffs.currencies import amount
 from dashboard import auth, charts, exports, filter_bar, happened, kpis, prices
 from dashboard.components import Fact, card, empty_state, legend, notes, strip
-from dashboard.data import load
+from dashboard.data import earlier, load
 from dashboard.tables import table
 
 user = auth.require("admin", "analyst", "business")
@@ -65,7 +65,7 @@ with card(
             ("In", formats.size(summary["bytes_in"]), ORANGE),
         ]
     )
-    before = load(user, reports.bandwidth, filters.before(bandwidth.meta)) if filters.compare else None
+    before = earlier(user, reports.bandwidth, filters, bandwidth)
     charts.over_time(
         happened.over(transfer.bandwidth(bandwidth, before), user, bandwidth.meta),
         "bw-bytes",

@@ -7,7 +7,7 @@ from core.charts import history
 from core.charts.theme import OTHER
 from dashboard import auth, charts, exports, filter_bar, happened, kpis
 from dashboard.components import card, colour_of, empty_state, legend, notes
-from dashboard.data import load
+from dashboard.data import earlier, load
 from dashboard.error_list import error_list
 from dashboard.tables import table
 
@@ -19,9 +19,9 @@ notes(errors)
 timeline, codes = errors["timeline"], errors["error_codes"]
 total, messages = int(timeline["errors"].sum()), int(timeline["events"].sum())
 change = rate_change = None
-if filters.compare:
-    earlier = load(user, reports.errors, filters.before(errors.meta))["timeline"]
-    before, before_messages = int(earlier["errors"].sum()), int(earlier["events"].sum())
+past = earlier(user, reports.errors, filters, errors)
+if past is not None:
+    before, before_messages = (int(past["timeline"][name].sum()) for name in ("errors", "events"))
     change = total / before - 1 if before else None
     if before and messages:
         rate_change = (total / messages) / (before / before_messages) - 1

@@ -6,7 +6,7 @@ from core import formats, reports
 from core.charts import history
 from dashboard import auth, charts, exports, filter_bar, happened, kpis
 from dashboard.components import card, colour_of, empty_state, legend, notes
-from dashboard.data import load
+from dashboard.data import earlier, load
 from dashboard.query_shapes import query_shapes
 from dashboard.tables import table
 
@@ -16,9 +16,8 @@ filters = filter_bar.bar("Performance", ("event_type", "kind", "client"))
 times = load(user, reports.response_times, filters)
 notes(times)
 summary, timeline = times["summary"].astype(object).iloc[0], times["timeline"]
-before = None
-if filters.compare:
-    before = load(user, reports.response_times, filters.before(times.meta))["summary"].astype(object).iloc[0]
+past = earlier(user, reports.response_times, filters, times)
+before = None if past is None else past["summary"].astype(object).iloc[0]
 
 
 def percentile(label: str, name: str, trend: str) -> kpis.Number:

@@ -11,7 +11,7 @@ from core.charts.live import fold
 from core.periods import MAX_HOURS
 from dashboard import auth, charts, exports, filter_bar, happened, kpis
 from dashboard.components import card, colour, empty_state, legend, legend_rows, notes
-from dashboard.data import load
+from dashboard.data import earlier, load
 from dashboard.tables import table
 
 user = auth.require("admin", "analyst", "business")
@@ -55,7 +55,7 @@ with card(
     downloads=exports.links(reports.traffic, "event_types_over_time", arguments, "traffic"),
 ):
     legend((name, formats.count(events), colour(name)) for name, events in counts.items())
-    before = load(user, reports.traffic, filters.before(traffic.meta)) if filters.compare else None
+    before = earlier(user, reports.traffic, filters, traffic)
     charts.over_time(
         happened.over(history.traffic(traffic, before), user, traffic.meta), "tr-events", "Events over time by type"
     )

@@ -76,7 +76,6 @@ def run(
 
     Raises BadParameterError and DatabaseUnavailableError.
     """
-    asked = framing.frame(start, end, granularity, time_zone)
     filters = {
         "event_type": framing.checked_event_type(event_type, TYPES),
         "kind": framing.checked_kind(kind, event_type),
@@ -88,13 +87,19 @@ def run(
     }
     prices = tariff_of(tariff)
     over_time, peak_hours = QUERIES[client is not None, kind is not None]
-    span = {"start": asked.period.start, "end": asked.period.end} | filters | most
-    current, previous = comparing.compared(asked, now)
     with snapshot(database) as read:
+        hours_from = framing.kept_hours_from(read)
+        needed = framing.ENDS if client is None else framing.EDGES
+        asked = framing.frame(start, end, granularity, time_zone, hours_from, needed)
+        span = {"start": asked.period.start, "end": asked.period.end} | filters | most
+        current, previous, of_before = comparing.compared(asked, now, hours_from if client is not None else None)
         series_ahead = read.ahead(over_time, asked.parameters | filters)
         periods = (current, previous) if compare else ()
         totals = [read.ahead(over_time, comparing.total(period) | filters) for period in periods]
-        hours_ahead = read.ahead(peak_hours, span)
+        hours_start, of_hours = framing.since_hours(asked, "peak hours are those")
+        if client is None:
+            hours_start, of_hours = asked.period.start, []
+        hours_ahead = read.ahead(peak_hours, span | {"start": hours_start})
         newest_ahead = read.ahead(*framing.newest_query(now))
         minutes: Rows = []
         ranking: Rows = []
@@ -109,6 +114,7 @@ def run(
             ranking = only_client(client, series)
         notes = kept_from(read, asked.period, kind)
         compared, before = (total() for total in totals) if compare else ([], [])
+    notes += of_hours + (of_before if compare else [])
     notes += [] if prices is not None else [NO_TARIFF]
     notes += of_minutes if kind is None else []
     notes += [NO_MINUTES] if client is not None else [NO_MINUTES_OF_KINDS] if kind is not None else []

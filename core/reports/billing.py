@@ -11,6 +11,7 @@ from core.billing.costs import priced
 from core.billing.entries import ClosedPeriod, closed_periods, frozen
 from core.billing.periods import Day, billing_period, months_of
 from core.billing.usage import usage
+from core.exceptions import HoursGoneError
 from core.periods import Period
 from core.reports import frame as framing
 from core.reports.billing_tables import (
@@ -38,6 +39,11 @@ NO_TARIFF = (
     "see docs/billing.md."
 )
 
+NOT_KNOWN = (
+    "Hours of this period are not kept any more: whether anything was counted after its closing, and not adjusted yet, "
+    "cannot be told."
+)
+
 
 def run(
     database: Database,
@@ -50,7 +56,8 @@ def run(
     limit: int = LIMIT,
     tariff: Tariff | Configured | None = "configured",
 ) -> Result:
-    """Bills of a period. Raises BadParameterError and DatabaseUnavailableError."""
+    """Bills of a period. Raises BadParameterError, HoursGoneError for an open one whose hours are gone, and
+    DatabaseUnavailableError."""
     period = billing_period(start, end, month, time_zone)
     framing.checked_count("limit", limit, MOST)
     with database.borrow() as connection:
@@ -61,13 +68,17 @@ def run(
         closed = next((one for one in every if (one.start, one.end) == (period.start, period.end)), None)
         prices = tariff_of(tariff) if closed is None else closed.tariff
         nothing: Rows = []
+        gone: list[str] = []
         if closed is None:
             bills = priced(usage(connection, period.start, period.end, client), prices, months_of(period))
             parts, adjusted, open_ = [("usage", bills)], nothing, bills.dearest(0)
         else:
             bills = frozen(connection, closed.period_id, adjustments=False, client=client)
             later = frozen(connection, closed.period_id, adjustments=True, client=client)
-            open_ = unadjusted(connection, closed, (bills, later), client)
+            try:
+                open_ = unadjusted(connection, closed, (bills, later), client)
+            except HoursGoneError:
+                open_, gone = bills.dearest(0), [NOT_KNOWN]
             parts = [("frozen", bills), ("adjustments", later), ("unadjusted", open_)]
             asked = {"period_id": closed.period_id, "client": client, "limit": limit}
             adjusted = connection.execute(load("billing_adjustments"), asked).fetchall()
@@ -77,7 +88,7 @@ def run(
     zone = period.zone
     with_costs = prices is not None
     meta = framing.meta(
-        "billing", Frame(period, time_zone), database, now, newest, notes=_notes(period, closed, every, prices)
+        "billing", Frame(period, time_zone), database, now, newest, notes=_notes(period, closed, every, prices) + gone
     )
     return Result(
         replace(meta, granularity=None),

@@ -45,11 +45,13 @@ def run(
     kinds: bool = False,
 ) -> Result:
     """One client over a range. Raises UnknownClientError, BadParameterError and DatabaseUnavailableError."""
-    asked = framing.frame(start, end, granularity, time_zone)
     if not 0 <= latest <= MOST_LATEST:
         raise BadParameterError(f"latest is {latest}; it can be 0 to {MOST_LATEST}.")
-    current, previous = comparing.compared(asked, now)
     with snapshot(database) as read:
+        hours_from = framing.kept_hours_from(read)
+        asked = framing.frame(start, end, granularity, time_zone, hours_from)
+        current, previous, of_before = comparing.compared(asked, now, hours_from)
+        pattern_start, of_hours = framing.since_hours(asked, "active hours, by weekday too, are those")
         found = read("client_of", {"client": client})
         if not found:
             raise UnknownClientError(f"No client has the client_id {client!r}; the report clients finds one by a part.")
@@ -67,7 +69,8 @@ def run(
         latest_ahead = newest_errors_ahead(read, asked.period, latest, client_no=client_no)
         latency_ahead = read.ahead("client_latency", parts) if kind is None else list
         # answered while the bins are added up
-        pattern_ahead = read.ahead("client_pattern" if kind is None else "client_pattern_of_kind", parameters)
+        by_hour = parameters | {"start": pattern_start}
+        pattern_ahead = read.ahead("client_pattern" if kind is None else "client_pattern_of_kind", by_hour)
         measures_ahead = read.ahead(over_time, parts)
         kinds_ahead = read.ahead("client_kinds", parameters) if kinds and event_type in (None, "EVENT") else list
         totals = [
@@ -85,6 +88,7 @@ def run(
         errors, newest = [row[2:] for row in errors_ahead()], newest_ahead()
         by_kind = kinds_ahead()
         notes = kept_from(read, asked.period, kind) + ([] if kind is None else [OF_A_KIND])
+        notes += of_hours + (of_before if compare else [])
     messages = [row for row in measures if row[1] != "DELIVERY"]
     return Result(
         framing.meta("client", asked, database, now, newest, error_bound=ERROR_BOUND, notes=notes),

@@ -80,7 +80,6 @@ def run(
     offset: int = 0,
 ) -> Result:
     """The clients of a range. Raises BadParameterError and DatabaseUnavailableError."""
-    asked = framing.frame(start, end, "auto", time_zone)
     if sort not in SORTS:
         raise BadParameterError(f"sort {sort!r} is unknown; use one of {', '.join(SORTS)}.")
     if not 1 <= limit <= MOST:
@@ -89,8 +88,9 @@ def run(
         raise BadParameterError(f"offset is {offset}; it can be 0 or more.")
     wanted = framing.checked_event_type(event_type)
     framing.checked_kind(kind, event_type)
-    span = blocks(database, asked.period.start, asked.period.end) | {"event_type": wanted}
     with snapshot(database) as read:
+        asked = framing.frame(start, end, "auto", time_zone, framing.kept_hours_from(read), framing.ENDS)
+        span = blocks(read, asked.period.start, asked.period.end) | {"event_type": wanted}
         found = ranking(read, asked.period.start, asked.period.end, sort, event_type=wanted, kind=kind, search=search)
         leading = found.top(limit, offset)
         numbers = [number for number, _ in leading]

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from core.periods import Period
+from core import kept_hours
+from core.periods import Period, day_start
 from core.reports.declaration import Column, Parameter, Table
 from core.reports.frame import Frame, ratio
 from core.reports.query import Rows
@@ -30,13 +31,26 @@ COMPARISON = Table(
     ),
 )
 
+IN_DAYS = (
+    "Hours of the period before are not kept any more: it is compared by whole days, which there are those of UTC."
+)
 
-def compared(asked: Frame, now: datetime) -> tuple[Period, Period]:
-    """The whole hours of the period that have elapsed, and as much of the period before."""
+
+def compared(asked: Frame, now: datetime, hours_from: datetime | None = None) -> tuple[Period, Period, list[str]]:
+    """The whole hours of the period that have elapsed, as much of the period before, and what to say of both.
+
+    `hours_from`: from when on hours are kept. Where those of the period before are gone, both are cut to whole days,
+    and the one before goes by days of UTC.
+    """
     period = asked.period
     hour = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-    current = replace(period, end=max(min(period.end, hour), period.start))
-    return current, replace(period, start=period.before(period.start), end=period.before(current.end))
+    end = max(min(period.end, hour), period.start)
+    first, last = period.before(period.start), period.before(end)
+    if kept_hours.told((first, last), hours_from):
+        return replace(period, end=end), replace(period, start=first, end=last), []
+    end = max(day_start(end.astimezone(period.zone).date(), period.zone), period.start)
+    first, last = (kept_hours.utc_day(period.before(edge), period.zone) for edge in (period.start, end))
+    return replace(period, end=end), replace(period, start=first, end=last), [IN_DAYS]
 
 
 def total(period: Period) -> dict[str, Any]:

@@ -101,15 +101,16 @@ def run(
     if client is not None and event_type is not None:
         raise BadParameterError("a client's errors are not kept by type; ask for a client or an event type, not both.")
     framing.checked_alone(framing.checked_kind(kind, event_type), client, "errors")
-    asked = framing.frame(start, end, granularity, time_zone)
     messages_of = {"event_type": framing.checked_event_type(event_type), "kind": kind, "client": client}
     errors_of = messages_of | {"error_code": framing.checked_error_code(error_code)}
     of_some = event_type is not None or kind is not None
-    span = {"start": asked.period.start, "end": asked.period.end, "top": 0 if of_some else top}
     one = client is not None
     over_time, errors_over_time = OF_CLIENT if one else OF_KIND if kind is not None else OF_ALL
     ranked = top > 0 and not (one or of_some or error_code)
     with snapshot(database) as read:
+        needed = framing.EDGES if one else framing.ENDS
+        asked = framing.frame(start, end, granularity, time_zone, framing.kept_hours_from(read), needed)
+        span = {"start": asked.period.start, "end": asked.period.end, "top": 0 if of_some else top}
         client_no = _number(read, client)
         latest_ahead = newest_errors_ahead(
             read, asked.period, latest, client_no=client_no, event_type=event_type, kind=kind, error_code=error_code

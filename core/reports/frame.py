@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
+from operator import attrgetter
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,11 +14,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from core import kept_hours
 from core.exceptions import BadParameterError
 from core.periods import GRANULARITIES, Period, resolve
 from core.records import ERROR_CODES, EVENT_TYPES
 from core.reports.declaration import Meta, Parameter
-from core.reports.query import Rows
+from core.reports.query import Read, Rows
 from core.storage.database import Database
 from core.storage.spans import steps
 from core.zones import whole_hour_zone
@@ -38,6 +40,9 @@ TIME_ZONE = Parameter("time_zone", "IANA zone in which days, weeks and months be
 EVENT_TYPE = Parameter("event_type", "only messages of this verb", None, EVENT_TYPES)
 KIND = Parameter("kind", "only EVENT messages of this Nostr kind, 0 to 65535")
 CLIENT = Parameter("client", "only messages of the client of this client_id")
+EDGES = attrgetter("edges")
+ENDS = attrgetter("start", "end")
+"""What is read of a period: every bucket apart, or only all of it together."""
 RANGE = (START, END, GRANULARITY, TIME_ZONE)
 
 
@@ -49,6 +54,8 @@ class Frame:
     time_zone: str
     notes: tuple[str, ...] = ()
     """What to say of it beside its numbers."""
+    hours_from: datetime | None = None
+    """Before it only days of UTC are kept of what is asked for; None: hours are kept of all of it."""
 
     @cached_property
     def edges(self) -> list[datetime]:
@@ -84,26 +91,64 @@ class Frame:
         return sums
 
 
-def frame(start: Day, end: Day, granularity: str, time_zone: str) -> Frame:
+def frame(
+    start: Day,
+    end: Day,
+    granularity: str,
+    time_zone: str,
+    hours_from: datetime | None = None,
+    needed: Callable[[Period], Iterable[datetime]] = EDGES,
+) -> Frame:
     """The buckets of a range. In a zone that is not whole hours from UTC they are those of the nearest zone that is,
-    which the frame says: history is kept by the hour of UTC.
+    and where the hours of clients are gone those of UTC: history is kept by hours and days of UTC. The frame says so.
 
-    Raises BadParameterError for what `core.periods.resolve` refuses, and for a start or end that splits such an hour.
+    `hours_from`: of what is kept by client, see `kept_hours_from`; `needed`: the edges of what is read of a period.
+
+    Raises BadParameterError for what `core.periods.resolve` refuses, and for a start or end that splits such an hour;
+    HoursGoneError for hours, or an edge within a day, where only days are kept.
     """
     period = resolve(start, end, zone=time_zone, granularity=granularity)
     near = whole_hour_zone(period.zone, period.start)
-    notes: tuple[str, ...] = ()
+    notes: list[str] = []
     if near is not None:
         name, ahead = near
-        minutes = round(ahead.total_seconds() / 60)
-        way = "earlier" if minutes > 0 else "later"
-        notes = (
-            f"History is kept by the hour of UTC, so this is in {name}: "
-            f"days begin {abs(minutes)} minutes {way} than in {time_zone}.",
-        )
+        notes.append(f"History is kept by the hour of UTC, so this is in {name}: {_begin(ahead, time_zone)}.")
         period, time_zone = resolve(start, end, zone=name, granularity=granularity), name
     check_whole_hours(period.edges, period.zone)
-    return Frame(period, time_zone, notes)
+    if hours_from is not None and not kept_hours.told(needed(period), hours_from):
+        if granularity == "auto" and period.granularity == "hour":
+            period = replace(period, granularity="day")
+        ahead = period.start.astimezone(period.zone).utcoffset() or timedelta(0)
+        period = kept_hours.in_days(period, hours_from)
+        kept_hours.check(needed(period), hours_from)
+        if ahead:
+            notes.append(
+                f"Hours before {hours_from:%Y-%m-%d} are not kept any more, so this is in UTC: "
+                f"{_begin(-ahead, time_zone)}."
+            )
+            time_zone = "UTC"
+    return Frame(period, time_zone, tuple(notes), hours_from)
+
+
+def _begin(ahead: timedelta, time_zone: str) -> str:
+    """`ahead`: how far the clock that days go by is ahead of that of `time_zone`."""
+    minutes = round(ahead.total_seconds() / 60)
+    return f"days begin {abs(minutes)} minutes {'earlier' if minutes > 0 else 'later'} than in {time_zone}"
+
+
+def kept_hours_from(read: Read) -> datetime | None:
+    """From when on hours of clients are kept; None: all of them."""
+    found = read("mark", {"name": kept_hours.MARK})
+    return found[0][0].astimezone(UTC) if found else None
+
+
+def since_hours(asked: Frame, what: str) -> tuple[datetime, list[str]]:
+    """Where the hours of the range begin, and what to say of `what`, made of them, when they begin later than it."""
+    start = asked.period.start
+    if asked.hours_from is None or start >= asked.hours_from:
+        return start, []
+    since = min(asked.hours_from, asked.period.end)
+    return since, [f"Hours of clients are kept from {asked.hours_from:%Y-%m-%d} (UTC) on: {what} since then only."]
 
 
 def check_whole_hours(edges: Iterable[datetime], zone: ZoneInfo) -> None:

@@ -70,11 +70,12 @@ def run(
 
     Raises BadParameterError and DatabaseUnavailableError.
     """
-    asked = framing.frame(start, end, granularity, time_zone)
     wanted = framing.checked_event_type(event_type)
     framing.checked_alone(framing.checked_kind(kind, event_type), client, "percentiles")
     kept = client is None and kind is None and event_type in (None, "REQ")
     with snapshot(database) as read:
+        hours_from = None if client is None and kind is None else framing.kept_hours_from(read)
+        asked = framing.frame(start, end, granularity, time_zone, hours_from)
         binned, answers = _read(read, asked, wanted, kind, client)
         first = packed.first_events(read, asked) if kept else joined([])
         newest = read(*framing.newest_query(now))

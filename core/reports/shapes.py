@@ -70,15 +70,15 @@ def run(
     limit: int = LIMIT,
 ) -> Result:
     """The shapes of a range. Raises BadParameterError and DatabaseUnavailableError."""
-    asked = framing.frame(start, end, "auto", time_zone)
     wanted = framing.checked_event_type(event_type, EVENT_TYPES)
     if sort not in SORTS:
         raise BadParameterError(f"sort {sort!r} is unknown; use one of {', '.join(SORTS)}.")
     framing.checked_count("limit", limit, MOST)
-    span = {"start": asked.period.start, "end": asked.period.end}
     # the order of percentiles is known when they are
     first = {"event_type": wanted, "sort": sort, "limit": None if sort == "p95" else limit}
     with snapshot(database) as read:
+        asked = framing.frame(start, end, "auto", time_zone, framing.kept_hours_from(read), framing.ENDS)
+        span = {"start": asked.period.start, "end": asked.period.end}
         parts = shape_days.parts(read, asked.period.start, asked.period.end)
         found_ahead = read.ahead("shapes", parts | first)
         counted_ahead = read.ahead("shapes_counted", span)

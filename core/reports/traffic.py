@@ -13,7 +13,7 @@ from core.reports import frame as framing
 from core.reports.declaration import Column, Report, Result, Table
 from core.reports.frame import Day, Frame, ratio
 from core.reports.kinds import KIND_COLUMNS, kinds_table
-from core.reports.query import Rows, read_together
+from core.reports.query import Rows, snapshot
 from core.storage.database import Database
 
 MEASURES = (
@@ -60,7 +60,6 @@ def run(
 
     Raises BadParameterError and DatabaseUnavailableError.
     """
-    asked = framing.frame(start, end, granularity, time_zone)
     filters: dict[str, Any] = {
         "event_type": framing.checked_event_type(event_type),
         "kind": framing.checked_kind(kind, event_type),
@@ -70,19 +69,19 @@ def run(
     if kind is not None:
         over_time = "kind_over_time" if client is None else "traffic_of_client_and_kind"
     by_kind = "traffic_kinds" if client is None else "client_kinds"
-    current, previous = comparing.compared(asked, now)
-    series, kinds, compared, before, newest = read_together(
-        database,
-        [
-            (over_time, asked.parameters | filters),
-            (by_kind, comparing.total(asked.period) | filters),
-            (over_time, comparing.total(current) | filters),
-            (over_time, comparing.total(previous) | filters),
-            framing.newest_query(now),
-        ],
-    )
+    with snapshot(database) as read:
+        hours_from = None if client is None else framing.kept_hours_from(read)
+        asked = framing.frame(start, end, granularity, time_zone, hours_from)
+        current, previous, of_before = comparing.compared(asked, now, hours_from)
+        series_ahead = read.ahead(over_time, asked.parameters | filters)
+        kinds_ahead = read.ahead(by_kind, comparing.total(asked.period) | filters)
+        compared_ahead = read.ahead(over_time, comparing.total(current) | filters)
+        before_ahead = read.ahead(over_time, comparing.total(previous) | filters)
+        newest_ahead = read.ahead(*framing.newest_query(now))
+        series, kinds, compared, before = series_ahead(), kinds_ahead(), compared_ahead(), before_ahead()
+        newest = newest_ahead()
     return Result(
-        framing.meta("traffic", asked, database, now, newest),
+        framing.meta("traffic", asked, database, now, newest, notes=of_before if compare else []),
         {
             "timeline": _timeline(series, asked),
             "event_types_over_time": _types_over_time(series, asked),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 import pandas as pd
 
 from core.periods import Period
+from core.reports import comparison as comparing
 from core.reports import frame as framing
 from core.reports.client_sets import Ints, Sets, Steps, chunks, count, known_before
 from core.reports.cohorts import COHORT, COHORTS, cohort_period, cohort_table, retained
@@ -114,23 +115,25 @@ def run(
 
     Raises BadParameterError and DatabaseUnavailableError.
     """
-    asked = framing.frame(start, end, granularity, time_zone)
     framing.checked_event_type(event_type)
     framing.checked_kind(kind, event_type)
-    by_cohort, widened = cohort_period(asked.period, cohort)
-    cuts = _cuts(asked.period, by_cohort, now, compare=compare)
-    steps = cuts.steps
-    framing.check_whole_hours(steps.edges, asked.period.zone)
-    parameters = steps.parameters(event_type)
     bits: Rows = []
     pending: Rows | Ints
     with snapshot(database) as read:
+        hours_from = framing.kept_hours_from(read)
+        asked = framing.frame(start, end, granularity, time_zone, hours_from, _with_one_before)
+        by_cohort, widened = cohort_period(asked.period, cohort)
+        compared, before, of_before = comparing.compared(asked, now, hours_from)
+        cuts = _cuts(asked.period, by_cohort, (compared, before) if compare else None)
+        steps = cuts.steps
+        framing.check_whole_hours(steps.edges, asked.period.zone)
+        parameters = steps.parameters(event_type)
         newest_ahead = read.ahead(*framing.newest_query(now))
         if kind is None:
             bits, pending = read("users_active", parameters), read("users_pending", parameters)
         else:
             pending = steps_of_senders(read, steps.edges, kind)
-        newest, notes = newest_ahead(), kept_from(read, asked.period, kind)
+        newest, notes = newest_ahead(), kept_from(read, asked.period, kind) + (of_before if compare else [])
     counts = _nobody(cuts)
     for sets in chunks(bits, pending, steps):
         counts += _counted(sets, steps, cuts)
@@ -145,15 +148,20 @@ def run(
     )
 
 
-def _cuts(period: Period, by_cohort: Period, now: datetime, *, compare: bool) -> _Cuts:
+def _with_one_before(period: Period) -> list[datetime]:
+    """The edges of a period and the beginning of the bucket before it."""
     before = replace(period, start=period.start - LONGEST[period.granularity], end=period.start).starts[-1]
-    hour = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-    elapsed = max(min(period.end, hour), period.start)
+    return [before, *period.edges]
+
+
+def _cuts(period: Period, by_cohort: Period, compared: tuple[Period, Period] | None) -> _Cuts:
+    """`compared`: as much of the period as is compared, and what with; None: nothing is."""
+    current, previous = compared or (replace(period, end=period.start),) * 2
     return _Cuts(
-        buckets=[before, *period.edges],
+        buckets=_with_one_before(period),
         whole=[period.start, period.end],
-        compared=[period.start, elapsed] if compare else [period.start] * 2,
-        previous=[period.before(period.start), period.before(elapsed)] if compare else [period.start] * 2,
+        compared=[current.start, current.end],
+        previous=[previous.start, previous.end],
         cohorts=by_cohort.edges,
     )
 

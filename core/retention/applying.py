@@ -10,8 +10,8 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from core.retention import holds
-from core.retention.policies import MINUTES, RAW, SAMPLES, Policy, policies
+from core.retention import holds, hours
+from core.retention.policies import HOURS, MINUTES, RAW, SAMPLES, Policy, policies
 from core.settings import Settings
 from core.storage import fold, partitions, shape_hours, timescale
 from core.storage.connections import Database
@@ -43,6 +43,9 @@ def plan(database: Database, settings: Settings, now: datetime) -> list[Part]:
             if before is None:
                 continue
             for table, column in policy.tables:
+                if policy.name == HOURS:
+                    found += _hours(connection, policy, table, before)
+                    continue
                 if policy.name in PARTITIONED:
                     found += _parts(connection, policy, table, before, held, hypertable=database.timescale)
                 if policy.name not in PARTITIONED or not database.timescale:
@@ -70,6 +73,8 @@ def apply(
                     continue
             mark = "raw_from" if policy.name == RAW else "samples_from"
             gone[policy.name] = partitions.drop_before(database, before, tables=tables, mark=mark)
+        elif policy.name == HOURS:
+            gone[policy.name] = hours.apply(database, before, stopping)
         elif policy.name == MINUTES:
             gone[policy.name] = sum(_drop_minutes(database, table, before) for table, _ in policy.tables)
         else:
@@ -98,6 +103,12 @@ def _rows(
     ).fetchone()
     if row and row[0]:
         yield Part(policy.name, table, f"rows before {before:%Y-%m-%d}", row[0], row[1])
+
+
+def _hours(connection: psycopg.Connection[Any], policy: Policy, table: str, before: datetime) -> Iterator[Part]:
+    rows, size = hours.planned(connection, table, before)
+    if rows:
+        yield Part(policy.name, table, f"hours before {before:%Y-%m-%d}", rows, size)
 
 
 def _counted(connection: psycopg.Connection[Any], part: sql.Identifier, held: list[int]) -> tuple[int, int]:

@@ -1,6 +1,6 @@
 """What is kept how long: one table of policies. An administrator may set another number of days than the default.
 
-Hourly and daily sums are kept for ever: days of every time zone, months and bills are put together from them.
+Sums by the day are kept for ever, and so are hours of the whole relay.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from core.audit import Actor, recorded
 from core.exceptions import BadParameterError, UnknownPolicyError
+from core.retention import hours
 from core.settings import Settings
 from core.storage.connections import Database
 
@@ -35,7 +36,7 @@ class Policy:
         return limit.replace(hour=0, minute=0, second=0, microsecond=0) if self.whole_days else limit
 
 
-RAW, SAMPLES, MINUTES = "raw", "samples", "minutes"
+RAW, SAMPLES, MINUTES, HOURS = "raw", "samples", "minutes", "hours"
 DEFAULTS = (
     Policy(
         RAW, "raw events, deliveries and connections",
@@ -50,6 +51,10 @@ DEFAULTS = (
         MINUTES, "sums by the minute; hours and days stay",
         (("traffic_minute", "bucket"), ("connection_minute", "bucket")), None, least=2, whole_days=True,
     ),
+    Policy(
+        HOURS, "sums of clients and query shapes by the hour; days stay. Not before the raw rows of their day",
+        tuple((table, "bucket") for table in hours.TABLES), None, least=64, whole_days=True,
+    ),
     Policy("quarantine", "samples of what could not be stored; counts stay", (("quarantine", "stored_at"),), None),
     Policy("audit", "the audit log", (("audit_log", "at"),), None, least=30),
     Policy(
@@ -58,7 +63,8 @@ DEFAULTS = (
     ),
     Policy("annotations", "annotations of charts", (("annotations", "at"),), None, least=30),
 )  # fmt: skip
-"""Those without days are kept for ever, but raw rows and samples RAW_RETENTION_DAYS."""
+"""Those without days are kept for ever, but raw rows and samples RAW_RETENTION_DAYS. `least` of hours: alerts compare
+with those of eight weeks, and a bill needs those of the month before."""
 
 
 def policies(database: Database, settings: Settings) -> list[Policy]:
@@ -72,7 +78,13 @@ def policies(database: Database, settings: Settings) -> list[Policy]:
         else policy
         for policy in DEFAULTS
     ]
-    return [replace(policy, **changed.get(policy.name, {})) for policy in found]
+    found = [replace(policy, **changed.get(policy.name, {})) for policy in found]
+    raw = next(policy.days for policy in found if policy.name == RAW)
+    return [replace(policy, days=_longer(policy.days, raw)) if policy.name == HOURS else policy for policy in found]
+
+
+def _longer(days: int | None, other: int | None) -> int | None:
+    return None if days is None or other is None else max(days, other)
 
 
 def policy_named(name: str) -> Policy:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-import psycopg
-
-from core.storage.client_days import built_before
-from core.storage.connections import Database
+from core.storage.client_days import NEVER
+from core.storage.reading import Read
+from core.storage.rollups import CLOSED_MARK
 from core.storage.spans import cover
 
 
-def blocks_of(connection: psycopg.Connection[Any], start: datetime, end: datetime) -> dict[str, Any]:
-    """Parameters `hours` (length of a block), `firsts`, `lasts`, `signs`, one per part, and `start`, `end` themselves.
-
-    What is built stays built, so the parts hold in every later snapshot too.
-    """
-    parts = cover(start, end, built_before(connection))
+def blocks(read: Read, start: datetime, end: datetime) -> dict[str, Any]:
+    """Parameters `hours` (length of a block), `firsts`, `lasts`, `signs`, one per part, and `start`, `end`."""
+    found = read("mark", {"name": CLOSED_MARK})
+    parts = cover(start, end, found[0][0].astimezone(UTC).date() if found else NEVER)
     return {
         "start": start,
         "end": end,
@@ -26,9 +23,3 @@ def blocks_of(connection: psycopg.Connection[Any], start: datetime, end: datetim
         "lasts": [part.end for part in parts],
         "signs": [part.sign for part in parts],
     }
-
-
-def blocks(database: Database, start: datetime, end: datetime) -> dict[str, Any]:
-    """The same over a connection of the pool. Raises DatabaseUnavailableError."""
-    with database.borrow() as connection:
-        return blocks_of(connection, start, end)

@@ -742,6 +742,9 @@ CREATE VIEW clients_seen AS                        -- clients with the last time
 SELECT c.client_no, c.client_id, c.identity, c.name, least(c.first_seen, d.first_at) AS first_seen,
        greatest((SELECT max(h.last_at) FROM client_hour h WHERE h.client_no = c.client_no
                  AND h.bucket = (SELECT max(bucket) FROM client_hour l WHERE l.client_no = c.client_no)),
+                (SELECT max(w.last_at) FROM client_day w WHERE w.client_no = c.client_no
+                 AND w.day = (SELECT max(day) FROM client_day l WHERE l.client_no = c.client_no)
+                 AND w.day < (SELECT (value #>> '{}')::date FROM settings_store WHERE name = 'hours_from')),
                 d.last_at, c.first_seen) AS last_seen
 FROM clients c
 LEFT JOIN (SELECT client_no, min(first_at) AS first_at, max(last_at) AS last_at

@@ -7,6 +7,7 @@ from typing import Any
 
 import psycopg
 
+from core import kept_hours
 from core.storage import (
     active_clients,
     client_days,
@@ -114,6 +115,7 @@ def active_bits(
 ) -> list[Difference]:
     """The bits of whole UTC days around [start, end) against the merged hours and days of clients."""
     column, source = active_clients.TABLES[table]
+    lower = kept_from(connection, day_of(start), kept_hours.MARK) if table == "active_hour" else day_of(start)
     upper = day_of(end) if day_of(end) == end else day_of(end) + DAY
     inside = f"{column} >= %(start)s AND {column} < %(end)s"
     keys = f"{column}, event_type_id, chunk"
@@ -126,7 +128,7 @@ def active_bits(
             FROM stored FULL JOIN recount USING ({keys}))
         SELECT {keys}, bit_count(due & ~had), bit_count(had & ~due) FROM compared
         WHERE had <> due ORDER BY {keys} LIMIT %(limit)s"""
-    rows = connection.execute(statement.encode(), {"start": day_of(start), "end": upper, "limit": limit})
+    rows = connection.execute(statement.encode(), {"start": lower, "end": upper, "limit": limit})
     return [
         Difference(
             table,
