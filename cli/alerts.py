@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -106,8 +108,7 @@ def try_out(rule: Rule, demo: Demo = None) -> None:
 @app.command()
 def acknowledge(number: Number, demo: Demo = None) -> None:
     """Say that you have seen an open incident."""
-    with opened(demo) as database:
-        administration.acknowledge(database, operator(), number, datetime.now(UTC))
+    _change(demo, administration.acknowledge, number)
     typer.echo(f"Incident {number} is acknowledged.")
 
 
@@ -118,10 +119,8 @@ def mute(
     demo: Demo = None,
 ) -> None:
     """Tell nobody of openings for a while. Of one that is still open then, people are told then."""
-    now = datetime.now(UTC)
-    until = now + timedelta(hours=hours) if hours else None
-    with opened(demo) as database:
-        administration.mute(database, operator(), rule, until, now)
+    until = datetime.now(UTC) + timedelta(hours=hours) if hours else None
+    _change(demo, administration.mute, rule, until)
     typer.echo(f"{rule} is muted until {_clock(until)}." if until else f"{rule} is no longer muted.")
 
 
@@ -140,8 +139,7 @@ def off(rule: Rule, demo: Demo = None) -> None:
 @app.command()
 def reset(rule: Rule, demo: Demo = None) -> None:
     """Make a default what it was, or remove a rule of your own."""
-    with opened(demo) as database:
-        administration.remove_rule(database, operator(), rule, datetime.now(UTC))
+    _change(demo, administration.remove_rule, rule)
     typer.echo(f"{rule} is {'what it was' if rule in store.BY_NAME else 'removed'}.")
 
 
@@ -160,9 +158,13 @@ def tell(
 
 
 def _switch(rule: str, demo: bool | None, *, on: bool) -> None:
-    with opened(demo) as database:
-        administration.switch(database, operator(), rule, datetime.now(UTC), on=on)
+    _change(demo, partial(administration.switch, on=on), rule)
     typer.echo(f"{rule} is {'on' if on else 'off'}.")
+
+
+def _change(demo: bool | None, change: Callable[..., object], *arguments: object) -> None:
+    with opened(demo) as database:
+        change(database, operator(), *arguments, datetime.now(UTC))
 
 
 def _fired(would: Preview) -> str:

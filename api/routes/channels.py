@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from api.guard import Access, Guard
 from api.parameters import TEXT, Strict
-from api.routes.common import CONFLICT, NOT_DELIVERED, NOT_FOUND, UNREADABLE, router
+from api.routes.common import CONFLICT, NOT_DELIVERED, NOT_FOUND, UNREADABLE, router, told
 from core.delivery import registry
 from core.delivery.channels import Channel, Kind
 
@@ -100,14 +100,8 @@ def routes() -> APIRouter:
 
 def _with_secret(channel: Channel, *, new: bool = True) -> NewChannelOut:
     secret = channel.secret.get_secret_value() if new and channel.secret else None
-    return NewChannelOut(**_shown(channel).model_dump(), secret=secret)
+    return told(NewChannelOut, channel, delivers_to=channel.shown, secret=secret)
 
 
 def _shown(channel: Channel) -> ChannelOut:
-    return ChannelOut(
-        name=channel.name,
-        kind=channel.kind,
-        delivers_to=channel.shown,
-        created_at=channel.created_at,
-        created_by=channel.created_by,
-    )
+    return told(ChannelOut, channel, delivers_to=channel.shown)

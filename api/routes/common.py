@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from inspect import Parameter, Signature
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel
@@ -20,6 +20,7 @@ from core.permissions import Resource, resource_of
 from core.reports.declaration import Report, Result, Table
 
 PREFIX = "/api/v1/analytics"
+Answer = TypeVar("Answer", bound=BaseModel)
 
 _PROBLEM = {"application/problem+json": {"schema": ProblemOut.model_json_schema()}}
 PROBLEMS: dict[int | str, dict[str, Any]] = {
@@ -48,6 +49,11 @@ FILES: dict[int | str, dict[str, Any]] = {
         },
     }
 }
+
+
+def told(answer: type[Answer], of: object, **more: Any) -> Answer:
+    """The answer of this type about something: each field is its attribute of that name, but for those given."""
+    return answer(**{name: getattr(of, name) for name in answer.model_fields if name not in more} | more)
 
 
 def router(tag: str) -> APIRouter:

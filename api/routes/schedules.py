@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from api.guard import Access, Guard
 from api.parameters import API_NAMES, LARGEST, Strict, api_name, field
-from api.routes.common import NOT_FOUND, UNREADABLE, router
+from api.routes.common import NOT_FOUND, UNREADABLE, router, told
 from core.schedules import ledger, store
 from core.schedules.ledger import Run, State
 from core.schedules.schedule import Format, Plan, Schedule
@@ -155,25 +155,10 @@ def _plan(given: ScheduleIn) -> Plan:
 
 def _shown(schedule: Schedule, now: datetime) -> ScheduleOut:
     plan = schedule.plan
-    return ScheduleOut(
-        name=plan.name,
-        report=plan.report,
-        cron=plan.cron,
-        time_zone=plan.time_zone,
-        covers=plan.covers,
-        format=plan.file_format,
-        channel=plan.channel,
-        filters={api_name(name): value for name, value in plan.filters.items()},
-        skip_empty=plan.skip_empty,
-        schedule_id=schedule.schedule_id,
-        when=in_words(plan.cron),
-        active=schedule.active,
-        owner=schedule.owner,
-        created_by=schedule.created_by,
-        created_at=schedule.created_at,
-        next_due=schedule.next_due(now),
-    )
+    filters = {api_name(name): value for name, value in plan.filters.items()}
+    sent = told(ScheduleIn, plan, format=plan.file_format, filters=filters)
+    return told(ScheduleOut, schedule, **sent.model_dump(), when=in_words(plan.cron), next_due=schedule.next_due(now))
 
 
 def _entry(run: Run) -> RunOut:
-    return RunOut(**{name: getattr(run, name) for name in RunOut.model_fields})
+    return told(RunOut, run)
