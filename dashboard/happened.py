@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import pandas as pd
 import streamlit as st
 
 from core import annotations as noted
 from core.accounts.users import User
 from core.annotations import KINDS, MOST_CHARACTERS, Annotation
-from core.charts.happened import TITLES, annotated
+from core.charts.happened import TITLES, annotated, annotation_rows
 from core.charts.series import Chart
 from core.exceptions import DatabaseUnavailableError, RelayAnalyticsError
 from core.permissions import decide
@@ -18,6 +19,9 @@ from core.reports.declaration import Meta
 from dashboard.auth import acting
 from dashboard.data import tick
 from dashboard.places import database, now
+
+EVERY = 4
+"""Seconds within which live pages share a reading."""
 
 
 def over(chart: Chart, user: User, meta: Meta) -> Chart:
@@ -29,6 +33,24 @@ def over(chart: Chart, user: User, meta: Meta) -> Chart:
     except DatabaseUnavailableError:
         return chart
     return annotated(chart, found, meta)
+
+
+def recent(user: User, meta: Meta) -> pd.DataFrame:
+    """What happened in the range of a live page, as rows to draw; none while the database is away."""
+    if not decide(user, "read", "annotations").allowed:
+        return pd.DataFrame()
+    try:
+        found = _recent(user.scope, meta.end - meta.start, int(meta.end.timestamp()) // EVERY)
+    except DatabaseUnavailableError:
+        return pd.DataFrame()
+    return annotation_rows(found, meta)
+
+
+@st.cache_data(ttl=10, max_entries=8, show_spinner=False)
+def _recent(scope: str, length: timedelta, tick: int) -> list[Annotation]:
+    """For all viewers with `scope` together."""
+    start = datetime.fromtimestamp(tick * EVERY, UTC)
+    return noted.listing(database(), start - length, start + timedelta(seconds=EVERY))
 
 
 @st.cache_data(ttl=120, max_entries=256, show_spinner=False)

@@ -10,7 +10,8 @@ import streamlit as st
 
 from core import formats
 from core.charts import live as charts
-from core.charts.parts import spec
+from core.charts.happened import overlaid
+from core.charts.parts import OVER, ROWS, spec, spec_with
 from core.charts.theme import BLUE, ORANGE, TEAL, VIOLET
 from core.reports import realtime
 from dashboard import exports
@@ -23,17 +24,35 @@ NOTABLE = 0.10
 CHART_HEIGHT, SMALL_HEIGHT, RING_HEIGHT, TALL_HEIGHT, HOST_HEIGHT = 330, 186, 186, 232, 118
 
 
+OVER_TIME = {
+    "events": (charts.events, CHART_HEIGHT),
+    "bandwidth": (charts.bandwidth, SMALL_HEIGHT),
+    "latency": (charts.latency, SMALL_HEIGHT),
+    "connections": (charts.connections, TALL_HEIGHT),
+    "host": (charts.host, HOST_HEIGHT),
+}
+
+
 @st.cache_resource(show_spinner=False)
 def _specs() -> dict[str, dict[str, Any]]:
     """The charts' specs, built once in the process."""
-    return {
-        "events": spec(charts.events, height=CHART_HEIGHT),
-        "types": spec(charts.types, height=RING_HEIGHT),
-        "bandwidth": spec(charts.bandwidth, height=SMALL_HEIGHT),
-        "latency": spec(charts.latency, height=SMALL_HEIGHT),
-        "connections": spec(charts.connections, height=TALL_HEIGHT),
-        "host": spec(charts.host, height=HOST_HEIGHT),
-    }
+    plain = {name: spec(build, height=height) for name, (build, height) in OVER_TIME.items()}
+    return plain | {"types": spec(charts.types, height=RING_HEIGHT)}
+
+
+@st.cache_resource(show_spinner=False)
+def _annotated_specs() -> dict[str, dict[str, Any]]:
+    """The same of charts over time with what happened drawn over them."""
+    return {name: spec_with(build, overlaid, height=height) for name, (build, height) in OVER_TIME.items()}
+
+
+def _over_time(name: str, rows: pd.DataFrame, happened: pd.DataFrame, alt: str) -> None:
+    """A chart over time. What happened has layers of its own only while there is something: most of the time not."""
+    if happened.empty:
+        st.vega_lite_chart(rows, _specs()[name], key=f"rt-{name}", alt=alt)
+    else:
+        drawn = _annotated_specs()[name] | {"datasets": {ROWS: rows, OVER: happened}}
+        st.vega_lite_chart(None, drawn, key=f"rt-{name}", alt=alt)
 
 
 def window_name(seconds: int) -> str:
@@ -97,7 +116,7 @@ def today(view: View) -> None:
         )
 
 
-def events(view: View, paused: bool) -> None:
+def events(view: View, happened: pd.DataFrame, paused: bool) -> None:
     """Events per second by type."""
     window = window_name(view.window)
     with card(
@@ -109,7 +128,7 @@ def events(view: View, paused: bool) -> None:
         means = view.timeline.groupby("event_type", sort=False)["events_per_second"].mean()
         ranks = view.timeline.drop_duplicates("event_type").sort_values("rank")["event_type"]
         legend((str(name), formats.rate(means[name]), colour(str(name))) for name in ranks)
-        st.vega_lite_chart(view.timeline, _specs()["events"], key="rt-events", alt="Events per second by type")
+        _over_time("events", view.timeline, happened, "Events per second by type")
 
 
 def types(view: View, paused: bool) -> None:
@@ -128,7 +147,7 @@ def types(view: View, paused: bool) -> None:
         )
 
 
-def bandwidth(view: View, paused: bool) -> None:
+def bandwidth(view: View, happened: pd.DataFrame, paused: bool) -> None:
     """Bytes out above the axis, bytes in below."""
     with card(
         "Bandwidth",
@@ -143,12 +162,10 @@ def bandwidth(view: View, paused: bool) -> None:
                 ("In", f"{formats.size(now['bytes_in_per_second'])}/s", ORANGE),
             ]
         )
-        st.vega_lite_chart(
-            view.connections, _specs()["bandwidth"], key="rt-bandwidth", alt="Bytes out and in per second"
-        )
+        _over_time("bandwidth", view.connections, happened, "Bytes out and in per second")
 
 
-def latency(view: View, paused: bool) -> None:
+def latency(view: View, happened: pd.DataFrame, paused: bool) -> None:
     """Percentiles of the response time."""
     window = window_name(view.window)
     with card("Response time", f"last {window}", key="latency", downloads=downloads(view, "latency", paused)):
@@ -161,10 +178,10 @@ def latency(view: View, paused: bool) -> None:
         if view.latency["p50"].isna().all():
             nothing_here(f"Nothing was answered in the last {window}", SMALL_HEIGHT)
         else:
-            st.vega_lite_chart(view.latency, _specs()["latency"], key="rt-latency", alt="Response time percentiles")
+            _over_time("latency", view.latency, happened, "Response time percentiles")
 
 
-def connections(view: View, paused: bool) -> None:
+def connections(view: View, happened: pd.DataFrame, paused: bool) -> None:
     """Open connections and their peaks."""
     with card(
         "Connections",
@@ -179,10 +196,10 @@ def connections(view: View, paused: bool) -> None:
                 ("Peak today", formats.count(now["peak_connections"]), "rgba(124,92,255,.45)"),
             ]
         )
-        st.vega_lite_chart(view.connections, _specs()["connections"], key="rt-connections", alt="Open connections")
+        _over_time("connections", view.connections, happened, "Open connections")
 
 
-def host(view: View) -> None:
+def host(view: View, happened: pd.DataFrame) -> None:
     """How the machine is doing."""
     now = view.summary
     with card("Host", "processor, memory and disk, now", key="host"):
@@ -192,7 +209,7 @@ def host(view: View) -> None:
             "disk_percent": f"{formats.size(now['disk_bytes'])} used",
         }
         meters((name, now[field], details[field], shade) for field, name, shade in charts.HOST_SERIES)
-        st.vega_lite_chart(view.connections, _specs()["host"], key="rt-host", alt="Processor, memory and disk use")
+        _over_time("host", view.connections, happened, "Processor, memory and disk use")
 
 
 def latest_errors(view: View, paused: bool) -> None:

@@ -5,7 +5,7 @@ import streamlit as st
 from core import formats
 from core.exceptions import DatabaseUnavailableError
 from core.settings import get_settings
-from dashboard import alert_strip, auth, ingest_state, live, realtime_cards
+from dashboard import alert_strip, auth, happened, ingest_state, live, realtime_cards
 from dashboard.components import LiveState, empty_state, live_badge, page_header, quiet_line
 from dashboard.live import View
 from dashboard.places import now
@@ -85,21 +85,22 @@ def board() -> None:
             code=address,
         )
     realtime_cards.today(view)
+    noted = happened.recent(user, view.meta)
     left, right = st.columns([2.2, 1], gap="small")
     with left:
-        realtime_cards.events(view, paused)
+        realtime_cards.events(view, noted, paused)
     with right:
         realtime_cards.types(view, paused)
     left, right = st.columns(2, gap="small")
     with left:
-        realtime_cards.bandwidth(view, paused)
+        realtime_cards.bandwidth(view, noted, paused)
     with right:
-        realtime_cards.latency(view, paused)
+        realtime_cards.latency(view, noted, paused)
     left, right = st.columns([1.35, 1], gap="small")
     with left:
-        realtime_cards.connections(view, paused)
+        realtime_cards.connections(view, noted, paused)
     with right:
-        realtime_cards.host(view)
+        realtime_cards.host(view, noted)
     realtime_cards.latest_errors(view, paused)
     if counts:
         quiet_line(counts)

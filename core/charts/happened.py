@@ -24,38 +24,36 @@ BAND = 0.004
 
 def annotated(chart: Chart, found: Sequence[Annotation], meta: Meta) -> Chart:
     """The chart with what happened in its range; as it is when nothing did. `chart`: layers of a series over time."""
-    rows = _rows(found, meta)
-    if rows.empty or not isinstance(chart, alt.LayerChart):
+    rows = annotation_rows(found, meta)
+    return chart if rows.empty else overlaid(chart, rows)
+
+
+def overlaid(chart: Chart, rows: pd.DataFrame | alt.NamedData) -> Chart:
+    """The chart with layers over it of `annotation_rows`, or of a set of them that is named and handed in later."""
+    if not isinstance(chart, alt.LayerChart):
         return chart
     layered: alt.LayerChart = chart.copy()
-    for kind, shade in COLOURS.items():
-        own = rows[rows["kind"] == TITLES[kind]]
-        if not own.empty:
-            layered.layer += _layers(own, shade)
+    layered.layer += _layers(alt.Chart(rows))
     return layered
 
 
-def _layers(rows: pd.DataFrame, shade: str) -> list[alt.Chart]:
+def _layers(base: alt.Chart) -> list[alt.Chart]:
     """A band of what lasted, the rule, its head at the top, and a broad rule that nobody sees, for the pointer."""
-    base = alt.Chart(rows)
     x = alt.X("timestamp:T", title=None)
+    shade = alt.Color("shade:N", scale=None, legend=None)  # a colour itself
     tips = [alt.Tooltip("clock:N", title="Time"), alt.Tooltip("kind:N", title="What"),
             alt.Tooltip("text:N", title="Text"), alt.Tooltip("author:N", title="By")]  # fmt: skip
-    layers = [
-        base.mark_rule(strokeWidth=1, strokeDash=[3, 3], color=shade, opacity=0.9).encode(x=x),
-        base.mark_point(shape="triangle-down", filled=True, size=45, color=shade, opacity=1).encode(
-            x=x, y=alt.value(3), tooltip=tips
+    return [
+        base.transform_filter("datum.lasted").mark_rect(opacity=0.12).encode(x=x, x2="until:T", color=shade),
+        base.mark_rule(strokeWidth=1, strokeDash=[3, 3], opacity=0.9).encode(x=x, color=shade),
+        base.mark_point(shape="triangle-down", filled=True, size=45, opacity=1).encode(
+            x=x, y=alt.value(3), color=shade, tooltip=tips
         ),
         base.mark_rule(strokeWidth=9, opacity=0.001).encode(x=x, tooltip=tips),
     ]
-    lasting = rows[rows["lasted"]]
-    if not lasting.empty:
-        band = alt.Chart(lasting).mark_rect(color=shade, opacity=0.12).encode(x=x, x2="until:T")
-        layers.insert(0, band)
-    return layers
 
 
-def _rows(found: Sequence[Annotation], meta: Meta) -> pd.DataFrame:
+def annotation_rows(found: Sequence[Annotation], meta: Meta) -> pd.DataFrame:
     """In wall-clock time of the zone, as charts are; cut to the range."""
     zone = meta.start.tzinfo
     rows = []
@@ -71,6 +69,7 @@ def _rows(found: Sequence[Annotation], meta: Meta) -> pd.DataFrame:
                 "lasted": (last - first) / (meta.end - meta.start) >= BAND,
                 "clock": f"{one.at.astimezone(zone):%a %d %b %Y %H:%M}",
                 "kind": TITLES[one.kind],
+                "shade": COLOURS[one.kind],
                 "text": one.text,
                 "author": one.author,
             }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import altair as alt
@@ -9,8 +10,10 @@ import pytest
 
 from core import reports
 from core.annotations import Annotation
-from core.charts import history
-from core.charts.happened import annotated
+from core.charts import history, live
+from core.charts.happened import annotated, overlaid
+from core.charts.parts import OVER, ROWS, spec, spec_with
+from core.charts.series import Chart
 from core.reports.declaration import Result
 from core.storage.database import Database
 from core.storage.writer import BatchWriter
@@ -55,3 +58,11 @@ def test_without_any_the_chart_stays_as_it_is(day: Result) -> None:
     chart = history.traffic(day)
     assert annotated(chart, [happened(NOON + 48 * HOUR)], day.meta) is chart
     assert annotated(chart, [], day.meta) is chart
+
+
+@pytest.mark.parametrize("build", [live.events, live.bandwidth, live.latency, live.connections, live.host])
+def test_a_live_chart_takes_what_happened_as_a_set_of_rows_of_its_own(build: Callable[..., Chart]) -> None:
+    plain, made = spec(build, height=100), spec_with(build, overlaid, height=100)
+    assert made["data"] == {"name": ROWS}
+    assert [layer.get("data") for layer in made["layer"][-4:]] == [{"name": OVER}] * 4
+    assert made["layer"][:-4] == plain["layer"]

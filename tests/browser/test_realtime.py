@@ -6,18 +6,23 @@ import csv
 import json
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from core import annotations as noted
 from core.accounts import users
+from core.audit import Actor
+from core.charts.happened import COLOURS
 from core.records import Event
 from core.storage.database import Database
 from core.storage.embedded import EmbeddedServer
 from core.storage.migrate import migrate
 from tests.browser.conftest import PASSWORD, SHOTS, Served, opened, serve, shot, sign_in, state
+from tests.browser.test_history import LOOKS
 from tests.support import servers, traffic
 
 NEWS_WITHIN = 3_000
@@ -121,6 +126,31 @@ def test_tables_and_charts_download_as_csv_and_json(ada: Page, busy: Served) -> 
     path = SHOTS / "types.json"
     started.value.save_as(path)
     assert {row["event_type"] for row in json.loads(path.read_text())["data"]} >= {"REQ", "EVENT"}
+
+
+@pytest.mark.parametrize(("scheme", "width"), LOOKS)
+def test_what_happens_is_drawn_on_the_charts_within_seconds(
+    browser: Browser, busy: Served, scheme: Literal["light", "dark"], width: int
+) -> None:
+    now = datetime.now(UTC)
+    traffic.write(busy.database, some_traffic(now), traffic.samples(now, 280))
+    context = browser.new_context(
+        viewport={"width": width, "height": 900}, color_scheme=scheme, storage_state=state(busy, "ada")
+    )
+    page = opened(context)
+    page.goto(busy.url)
+    expect(page.locator(".st-key-card-events svg.marks").first).to_be_visible()
+    actor, ago = Actor("eve", "page"), timedelta(seconds=1)
+    with busy.database.borrow() as connection:
+        connection.execute("DELETE FROM annotations")
+    noted.add(busy.database, actor, "strfry 1.1 deployed", now, at=now - 150 * ago, kind="deploy")
+    noted.add(busy.database, actor, "Relay away", now, at=now - 90 * ago, until=now - 60 * ago, kind="restart")
+    for key in ("events", "bandwidth", "latency", "connections", "host"):
+        heads = page.locator(f".st-key-card-{key} svg.marks .mark-symbol path")
+        expect(heads).to_have_count(2)
+        assert {head.get_attribute("fill") for head in heads.all()} == {COLOURS["deploy"], COLOURS["restart"]}
+    shot(page, f"realtime_annotated_{scheme}_{width}")
+    context.close()
 
 
 def test_the_window_is_in_the_url_and_pause_stops_the_clock(ada: Page, busy: Served) -> None:
