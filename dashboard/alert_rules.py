@@ -29,7 +29,7 @@ def show(user: User, alerts: Alerts, at: datetime) -> None:
         head = "".join(f"<th{' class=extra' if name == 'Severity' else ''}>{name}</th>" for name in HEADS)
         rows = "".join(_row(each, alerts.standings.get(each.rule.name, Standing()), at) for each in alerts.rules)
         st.html(
-            f'<div class="rows-box" tabindex="0"><table class="rows-table"><thead><tr>{head}</tr></thead>'
+            f'<div class="rows-box" tabindex="0"><table class="rows-table rules-table"><thead><tr>{head}</tr></thead>'
             f"<tbody>{rows}</tbody></table></div>"
         )
     if not decide(user, "manage", "alerts").allowed:

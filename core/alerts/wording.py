@@ -175,10 +175,12 @@ def _html(subject: str, lines: Sequence[tuple[str, str]], causes: Sequence[str],
     )
     todo = f'<p style="margin:18px 0 0;font-size:13px;color:#5B6472">{escape(advice)}</p>' if advice else ""
     return (
-        '<!doctype html><html><body style="margin:0;padding:24px;background:#F6F7F9;color:#14181F;'
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<title>{escape(subject)}</title></head><body style="margin:0;padding:24px;background:#F6F7F9;color:#14181F;'
         'font-family:Inter,Segoe UI,Helvetica,Arial,sans-serif">'
         '<div style="max-width:600px;margin:0 auto;background:#FFFFFF;border:1px solid #E3E7ED;border-radius:12px;'
-        'padding:22px 24px">'
+        'padding:22px 24px;overflow-wrap:anywhere">'
         f'<h1 style="margin:0 0 14px;font-size:17px;line-height:1.4">{escape(subject)}</h1>'
         f'<table style="border-collapse:collapse">{rows}</table>{why}{todo}</div></body></html>'
     )

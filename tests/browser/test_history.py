@@ -132,26 +132,31 @@ def test_a_download_is_the_table_of_the_page(ada: Page, weeks: Served, tmp_path:
 def test_every_page_fits_and_puts_no_obstacle_in_the_way(
     browser: Browser, weeks: Served, page: str, scheme: Literal["light", "dark"], width: int
 ) -> None:
-    context = browser.new_context(
-        viewport={"width": width, "height": 900}, color_scheme=scheme, storage_state=state(weeks, "eve")
-    )
-    tab = opened(context)
-    errors: list[str] = []
-    tab.on("pageerror", lambda error: errors.append(str(error)))
-    tab.goto(f"{weeks.url}{page}{QUERY.get(page, '?range=30d')}")
-    settled(tab)
-    for element in ("document.documentElement", "document.querySelector('[data-testid=stMain]')"):
-        assert tab.evaluate(f"{element}.scrollWidth <= {element}.clientWidth"), f"{element} overflows"
-    assert not errors
-    assert not serious_violations(tab)
-    shot(tab, f"{page}_{scheme}_{width}")
-    context.close()
+    look(browser, weeks, f"{page}{QUERY.get(page, '?range=30d')}", scheme, width, page)
 
 
 def test_the_realtime_page_puts_no_obstacle_in_the_way(admin: Page, weeks: Served) -> None:
     admin.goto(weeks.url)
     settled(admin)
     assert not serious_violations(admin)
+
+
+def look(browser: Browser, served: Served, path: str, scheme: Literal["light", "dark"], width: int, name: str) -> None:
+    """What `eve` sees at `path` fits into the width, raises no error and puts no obstacle in the way; a screenshot."""
+    context = browser.new_context(
+        viewport={"width": width, "height": 900}, color_scheme=scheme, storage_state=state(served, "eve")
+    )
+    tab = opened(context)
+    errors: list[str] = []
+    tab.on("pageerror", lambda error: errors.append(str(error)))
+    tab.goto(f"{served.url}{path}")
+    settled(tab)
+    for element in ("document.documentElement", "document.querySelector('[data-testid=stMain]')"):
+        assert tab.evaluate(f"{element}.scrollWidth <= {element}.clientWidth"), f"{element} overflows"
+    assert not errors
+    assert not serious_violations(tab)
+    shot(tab, f"{name}_{scheme}_{width}")
+    context.close()
 
 
 def serious_violations(page: Page) -> dict[str, list[str]]:

@@ -15,8 +15,8 @@ from core.delivery.message import standalone
 from core.schedules import ledger, running, store
 from core.schedules.schedule import Plan
 from core.settings import Settings
-from tests.browser.conftest import SHOTS, Served, opened, settled, shot, state
-from tests.browser.test_history import LOOKS, serious_violations
+from tests.browser.conftest import SHOTS, Served, opened, settled, shot
+from tests.browser.test_history import LOOKS, look, serious_violations
 
 ADMIN = Actor("eve", "page")
 
@@ -69,17 +69,7 @@ def test_a_view_is_scheduled_previewed_and_sent(ada: Page, scheduled: Served, tm
 def test_every_view_fits_and_puts_no_obstacle_in_the_way(
     browser: Browser, scheduled: Served, view: str, scheme: Literal["light", "dark"], width: int
 ) -> None:
-    context = browser.new_context(
-        viewport={"width": width, "height": 900}, color_scheme=scheme, storage_state=state(scheduled, "eve")
-    )
-    tab = opened(context)
-    tab.goto(f"{scheduled.url}schedules?{view}")
-    settled(tab)
-    for element in ("document.documentElement", "document.querySelector('[data-testid=stMain]')"):
-        assert tab.evaluate(f"{element}.scrollWidth <= {element}.clientWidth"), f"{element} overflows"
-    assert not serious_violations(tab)
-    shot(tab, f"schedules_{view.partition('=')[0]}_{scheme}_{width}")
-    context.close()
+    look(browser, scheduled, f"schedules?{view}", scheme, width, f"schedules_{view.partition('=')[0]}")
 
 
 @pytest.mark.parametrize("report", ["bandwidth", "clients"])
