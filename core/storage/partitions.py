@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, cast
@@ -24,7 +25,7 @@ HELD = {
 ADOPT_ROWS = 1000
 """Rows of one day in DEFAULT from which on the day gets a partition; fewer stay, so stray dates make no partitions."""
 DAY = timedelta(days=1)
-ATTEMPTS = 3
+ATTEMPTS = 4
 LOCK_PATIENCE = "2s"
 """How long a table's readers may be waited for, with everyone else waiting behind; then another time."""
 
@@ -107,7 +108,8 @@ def drop_before(
             {"at": start.isoformat(), "mark": mark},
         )
         for table in tables:
-            for _ in range(ATTEMPTS):
+            for attempt in range(ATTEMPTS):
+                time.sleep(attempt / 2)  # what it met may be over then
                 try:
                     with connection.transaction():
                         connection.execute("SELECT set_config('lock_timeout', %s, true)", [patience])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import urllib.error
@@ -27,6 +26,7 @@ from core.storage import shape_hours
 from core.storage.database import Database
 from dashboard.places import BASE
 from tests.support import servers, traffic
+from tests.support.ports import free_port
 
 PASSWORD = "correct horse battery"
 SHAPES = ["kinds×1 authors×1", "kinds×≤5 authors×≤50 since limit≤50", "ids×≤5", "kinds×1 #p×1 | kinds×≤5 #e×≤10 (×≤5)"]
@@ -57,9 +57,7 @@ class Served:
 @contextmanager
 def serve(database: Database, **environment: str) -> Iterator[Served]:
     """`python -m dashboard` on a database, as a process."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen(
         [sys.executable, "-m", "dashboard"],
         cwd=ROOT,

@@ -23,7 +23,8 @@ from core.settings import ROOT, Settings
 from core.storage.database import Database
 from ingest.writer import Writer
 from tests.collector.conftest import MakeSettings
-from tests.endtoend.stack import DEADLINE, eventually, free_port
+from tests.endtoend.stack import DEADLINE, eventually
+from tests.support.ports import free_port
 
 ROUNDS = 10
 KILL_WITHIN_SECONDS = 0.3

@@ -22,7 +22,8 @@ from ingest.strfry.protocol import Record
 from ingest.strfry.sending import Sender
 from tests.collector.conftest import Sender as Source
 from tests.collector.conftest import events
-from tests.endtoend.stack import DEADLINE, eventually, free_port
+from tests.endtoend.stack import DEADLINE, eventually
+from tests.support.ports import free_port
 
 DECIDES = """
 import json, sys

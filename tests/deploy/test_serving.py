@@ -28,8 +28,9 @@ from core.exceptions import RelayAnalyticsError
 from core.settings import ROOT, Settings
 from core.storage.database import Database
 from dashboard.places import BASE
-from tests.cli.test_dev import command, eventually, free_port, get
+from tests.cli.test_dev import command, eventually, get
 from tests.ingest.test_front_proxies import NGINX, http, nginx
+from tests.support.ports import free_port
 
 PASSWORD = "correct-horse-battery"
 HOST = "analytics.example.org"

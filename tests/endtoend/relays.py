@@ -13,7 +13,8 @@ from nostr_sdk import Event, LocalRelayBuilder, WritePolicy, WritePolicyResult
 from nostr_sdk.nostr_sdk import uniffi_set_event_loop
 from websockets.asyncio.server import ServerConnection, serve
 
-from tests.endtoend.stack import eventually, free_port
+from tests.endtoend.stack import eventually
+from tests.support.ports import free_port
 
 BLOCKED_KIND = 1337
 

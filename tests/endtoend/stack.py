@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -16,16 +15,11 @@ from typing import Any, BinaryIO
 from core.settings import ROOT
 from core.storage import partitions
 from core.storage.connections import Database
+from tests.support.ports import free_port
 
 DEADLINE = 60.0  # seconds that anything may take before the test fails
 
 Row = dict[str, Any]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def eventually(condition: Callable[[], Awaitable[bool]], what: str) -> None:

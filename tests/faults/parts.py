@@ -12,7 +12,8 @@ from typing import Self
 import psutil
 
 from core.settings import ROOT, Settings
-from tests.endtoend.stack import eventually, free_port
+from tests.endtoend.stack import eventually
+from tests.support.ports import free_port
 
 MOST_MEMORY = 400 * 1024**2
 """Bytes that a process may have resident, whatever goes wrong."""

@@ -17,12 +17,13 @@ import pytest
 from core.spools import SUFFIX
 from core.storage.connections import Database
 from core.storage.embedded import EmbeddedServer
-from tests.endtoend.stack import eventually, free_port
+from tests.endtoend.stack import eventually
 from tests.faults.checks import BALANCE, drained, everything_is_stored, fates, stored_ids
 from tests.faults.load import load
 from tests.faults.parts import Ingest
 from tests.faults.test_outages import migrated, more_is_stored, says, spool_grows
 from tests.faults.wire import wire
+from tests.support.ports import free_port
 
 SPOOL = f"tap-0{SUFFIX}"
 

@@ -17,11 +17,12 @@ from core.storage.connections import Database
 from core.storage.database import with_database
 from core.storage.embedded import EmbeddedServer
 from ingest.spool import Spool
-from tests.endtoend.stack import eventually, free_port
+from tests.endtoend.stack import eventually
 from tests.faults.checks import everything_is_stored, fates, stored_ids
 from tests.faults.load import Load, load
 from tests.faults.parts import Ingest, Part
 from tests.faults.wire import Point, wire
+from tests.support.ports import free_port
 
 
 @contextmanager

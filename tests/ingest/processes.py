@@ -15,7 +15,8 @@ import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
 from core.settings import ROOT
-from tests.endtoend.stack import eventually, free_port
+from tests.endtoend.stack import eventually
+from tests.support.ports import free_port
 
 DEADLINE = 60.0
 PREFIX = "relay_analytics_"

@@ -15,9 +15,10 @@ from websockets.asyncio.client import connect
 
 from core.settings import ROOT, Settings
 from ingest.tap import Tap, running_tap
-from tests.endtoend.stack import eventually, free_port
+from tests.endtoend.stack import eventually
 from tests.ingest.conftest import MakeSettings, spooled
 from tests.ingest.relays import answering_relay, is_answered
+from tests.support.ports import free_port
 
 NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
 STREAM_MODULE = Path("/usr/lib/nginx/modules/ngx_stream_module.so")

@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 
 from core.settings import ROOT
-from tests.endtoend.stack import eventually, free_port
+from tests.endtoend.stack import eventually
 from tests.ingest.scripted import ScriptedRelay
 from tests.ingest.test_transparency import OPEN, SWITCH
+from tests.support.ports import free_port
 
 DEADLINE = 60.0
 
