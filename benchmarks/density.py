@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import shape_history
-from benchmarks.history import Size, fill
+from benchmarks.history import Size, fill, finish
 from benchmarks.reports import NOW, RESULTS, ZONES, questions, timed
 from benchmarks.servers import database as database_of
 from benchmarks.servers import machine, server
@@ -38,6 +38,7 @@ def open_history(running: EmbeddedServer, size: Size, console: Console) -> Datab
             started = time.perf_counter()
             fill(database, size, lambda text: console.print(f"history of {size.events}: {text}"))
             console.print(f"history: {size.events} events in {time.perf_counter() - started:.0f} s")
+        finish(database)
         shape_history.fill(database)
     return Database(running.dsn(size.name))
 

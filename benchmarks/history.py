@@ -15,7 +15,7 @@ import psycopg
 from numpy.typing import NDArray
 
 from core.records import Connection, Delivery
-from core.storage import connection_hours, partitions, rows
+from core.storage import client_kind_packs, connection_hours, partitions, rows
 from core.storage.array_rows import insert_rows
 from core.storage.binary_copy import Numbers, copy_columns
 from core.storage.connections import Database
@@ -87,6 +87,14 @@ def fill(database: Database, size: Size, report: Callable[[str], None] = lambda 
         _minutes(connection, first, size)
         for statement in ("VACUUM (ANALYZE)", "CHECKPOINT"):
             connection.execute(statement.encode())
+
+
+def finish(database: Database) -> None:
+    """What a kept history, of an earlier version, has not: it is packed by the folds after an update."""
+    with database.connect(autocommit=True) as connection:
+        while client_kind_packs.packed_before(connection) < END:
+            fold(database, END + timedelta(minutes=1))
+        connection.execute("VACUUM (ANALYZE) client_kind_pack")
 
 
 def _store_day(

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import shape_history
-from benchmarks.history import END, Size, fill
+from benchmarks.history import END, Size, fill, finish
 from benchmarks.servers import database as database_of
 from benchmarks.servers import machine, server
 from core import reports
@@ -180,6 +180,7 @@ def main() -> None:
                 started = time.perf_counter()
                 fill(database, size, lambda text: console.print(f"history: {text}"))
                 console.print(f"history: {size.events} events in {time.perf_counter() - started:.0f} s")
+            finish(database)
             shape_history.fill(database)
             lengths = tuple(days for days in (30, 90) if days <= size.days)
             result: dict[str, Any] = {"events": size.events, "days": size.days, "clients": size.clients}

@@ -38,7 +38,7 @@ def fill(database: Database) -> None:
     random = np.random.default_rng(11)
     usual_ms = random.lognormal(3, 1, len(SHAPES))
     with database.connect(autocommit=True) as connection, connection.transaction():
-        if connection.execute("SELECT FROM shape_hour LIMIT 1").fetchone():
+        if connection.execute("SELECT 1 FROM shape_hour LIMIT 1").fetchone():
             return
         hours: dict[datetime, list[Costs]] = {}
         for bucket, relay, event_type, n in connection.execute(QUERIES.encode()).fetchall():
