@@ -67,8 +67,8 @@ class World:
 
 
 @pytest.fixture
-def world(database: Database) -> World:
-    return World(database)
+def world(any_database: Database) -> World:
+    return World(any_database)
 
 
 @contextmanager

@@ -63,8 +63,7 @@ def test_an_incident_opens_tells_its_worst_value_and_closes(world: World) -> Non
     assert (drawn.at, drawn.until, drawn.text) == (incident.opened_at, incident.ended_at, "Errors (warning)")
 
 
-def test_it_says_who_and_what_made_the_change(any_database: Database) -> None:
-    world = World(any_database)
+def test_it_says_who_and_what_made_the_change(world: World) -> None:
     with only(ERRORS):
         world.pass_(60, 10, client="steady")
         world.pass_(40, 10, client="loud", event_type="EVENT", kind=21000, outcome="rejected", error_code="blocked",
