@@ -69,7 +69,9 @@ def _column(name: str, unit: str | None, label: str | None, values: pd.Series, a
         return kinds.TextColumn(title, width=150)
     if pd.api.types.is_datetime64_any_dtype(values.dtype):
         days = bool((values == values.dt.normalize()).all())
-        return kinds.DatetimeColumn(title, format="YYYY-MM-DD" if days else "YYYY-MM-DD HH:mm")
+        if days:
+            return kinds.DatetimeColumn(title, format="YYYY-MM-DD", width=95)
+        return kinds.DatetimeColumn(title, format="YYYY-MM-DD HH:mm", width=130)
     if name == "shape":
         return kinds.TextColumn(title, width=330)
     if name in PARTS:

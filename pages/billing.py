@@ -22,7 +22,10 @@ choices = months(now(), get_settings().zone, 24)
 head, tools = st.columns([1, 1], vertical_alignment="center", gap="small")
 with head:
     page_header("Billing")
-with tools, st.container(key="tools", horizontal=True, horizontal_alignment="right", gap="small"):
+with (
+    tools,
+    st.container(key="tools", horizontal=True, horizontal_alignment="right", vertical_alignment="center", gap="small"),
+):
     month = st.selectbox("Month", choices, 1, key="month", bind="query-params", width=150, label_visibility="collapsed")
     search = st.text_input(
         "Client",

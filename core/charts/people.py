@@ -19,6 +19,9 @@ MOST_COHORTS = 14
 BRIGHT = 0.45
 """From this share on the text of a cell is white on its violet, below dark; chosen on the light scheme's ten steps."""
 
+NARROW = "width < 420"
+"""Where a cell has no room for `100%`."""
+
 
 def users(result: Result, height: int = 300) -> Chart:
     """Clients over time: returning and new above the axis, those lost since the bucket before below it."""
@@ -79,8 +82,9 @@ def retention(result: Result, height: int | None = None, dark: bool = False) -> 
         ],
     )
     bright = f"datum.share {'< 0.75' if dark else f'> {BRIGHT}'}"
-    text = base.mark_text(fontSize=10).encode(
-        text=alt.Text("share:Q", format=".0%"),
+    label = base.transform_calculate(label=f"{NARROW} ? format(datum.share * 100, '.0f') : format(datum.share, '.0%')")
+    text = label.mark_text(fontSize=alt.ExprRef(f"{NARROW} ? 8 : 10")).encode(
+        text="label:N",
         color=alt.condition(bright, alt.value("#FFFFFF"), alt.value("#1B1440")),
     )
     return finish(cells + text, height or 24 * max(len(newest), 1) + 40)
