@@ -65,14 +65,30 @@ with card(
     )
 
 left, right = st.columns(2, gap="small")
-with left, card("Bytes", f"wire bytes per {client.meta.granularity}", key="bytes"):
+with (
+    left,
+    card(
+        "Bytes",
+        f"wire bytes per {client.meta.granularity}",
+        key="bytes",
+        downloads=exports.links(reports.client, "timeline", arguments, "bandwidth"),
+    ),
+):
     legend([("Out", formats.size(summary["bytes_out"]), TEAL), ("In", formats.size(summary["bytes_in"]), ORANGE)])
     charts.over_time(
         happened.over(transfer.bandwidth(client, height=230), user, client.meta),
         "cl-bytes",
         "Bytes out and in over time",
     )
-with right, card("Response time", "of its own messages", key="times"):
+with (
+    right,
+    card(
+        "Response time",
+        "of its own messages",
+        key="times",
+        downloads=exports.links(reports.client, "timeline", arguments, "response_times"),
+    ),
+):
     if client["timeline"]["answered"].any():
         legend(
             (name, formats.milliseconds(summary[field]), colour_of(place))

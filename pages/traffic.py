@@ -90,11 +90,21 @@ with (
         )  # fmt: skip
 
 left, right = st.columns([1.2, 1], gap="small")
-with left, card("Busiest hours", f"mean events per hour, {filters.time_zone}", key="pattern"):
-    if traffic.meta.end - traffic.meta.start > HOURLY:
+by_hour = filters.by_hour(traffic.meta) if traffic.meta.end - traffic.meta.start <= HOURLY else None
+hours = None if by_hour is None else by_hour.arguments(reports.traffic, traffic.meta.generated_at)
+with (
+    left,
+    card(
+        "Busiest hours",
+        f"mean events per hour, {filters.time_zone}",
+        key="pattern",
+        downloads=() if hours is None else exports.links(reports.traffic, "timeline", hours),
+    ),
+):
+    if by_hour is None:
         st.caption(f"By hour a range can have {HOURLY.days} days at most: choose a shorter one.")
     else:
-        hourly = load(user, reports.traffic, filters.by_hour(traffic.meta), compare=False)
+        hourly = load(user, reports.traffic, by_hour, compare=False)
         grid = shares.by_hour_and_weekday(hourly["timeline"], "events")
         st.altair_chart(shares.pattern(grid), key="tr-pattern", alt="Mean events by weekday and hour")
 with right:
