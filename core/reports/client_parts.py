@@ -4,7 +4,7 @@ from its hours."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, time
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -13,13 +13,12 @@ from core.reports.binned import SENT_INT2, SENT_INT4, Binned, Sketches, column, 
 from core.reports.query import Read, Rows
 from core.storage.client_days import NEVER
 from core.storage.rollups import CLOSED_MARK
-from core.storage.spans import steps
+from core.storage.spans import midnight, steps
 
 
 def built_before(read: Read) -> datetime:
     """Days that end by this moment are in client_day."""
-    found = read("mark", {"name": CLOSED_MARK})
-    return found[0][0].astimezone(UTC) if found else datetime.combine(NEVER, time(), UTC)
+    return read.mark(CLOSED_MARK) or midnight(NEVER)
 
 
 def parts(edges: Sequence[datetime], days_before: datetime) -> dict[str, Any]:

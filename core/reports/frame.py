@@ -138,8 +138,7 @@ def _begin(ahead: timedelta, time_zone: str) -> str:
 
 def kept_hours_from(read: Read) -> datetime | None:
     """From when on hours of clients are kept; None: all of them."""
-    found = read("mark", {"name": kept_hours.MARK})
-    return found[0][0].astimezone(UTC) if found else None
+    return read.mark(kept_hours.MARK)
 
 
 def since_hours(asked: Frame, what: str) -> tuple[datetime, list[str]]:

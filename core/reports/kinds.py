@@ -38,10 +38,10 @@ def kinds_table(rows: Rows) -> pd.DataFrame:
 
 def kept_from(read: Read, period: Period, kind: int | None) -> list[str]:
     """What to say where the period begins before anything was kept by kind beside traffic."""
-    found = read("mark", {"name": "by_kind_from"}) if kind is not None else []
-    if not found or found[0][0] <= period.start:
+    since = read.mark("by_kind_from") if kind is not None else None
+    if since is None or since <= period.start:
         return []
-    return [f"Errors, times and clients are kept by kind from {found[0][0].astimezone(period.zone):%Y-%m-%d %H:%M} on."]
+    return [f"Errors, times and clients are kept by kind from {since.astimezone(period.zone):%Y-%m-%d %H:%M} on."]
 
 
 def measures_of_kind(read: Read, start: datetime, end: datetime, kind: int, clients: Sequence[int]) -> Rows:

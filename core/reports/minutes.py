@@ -10,8 +10,7 @@ from core.reports.query import Read
 
 def kept_minutes(read: Read, table: str, period: Period, what: str) -> tuple[datetime, list[str]]:
     """Where the minutes of a period begin, and what to say of `what` when that is later than the period."""
-    found = read("mark", {"name": f"{table}_from"})
-    start = max([period.start, *(row[0] for row in found)])
+    start = max(period.start, read.mark(f"{table}_from") or period.start)
     if start == period.start:
         return start, []
     since = f"{start.astimezone(period.zone):%Y-%m-%d %H:%M}"

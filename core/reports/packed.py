@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC
 from typing import Any
 
 import numpy as np
@@ -59,8 +58,7 @@ def sessions(read: Read, asked: Frame, relay: str | None) -> tuple[Binned, Ints]
 
 
 def _parameters(read: Read, asked: Frame, source: Source) -> dict[str, Any]:
-    found = read("mark", {"name": source.mark})
-    before = found[0][0].astimezone(UTC) if found else NEVER
+    before = read.mark(source.mark) or NEVER
     day = before.replace(hour=0)
     parts = steps(asked.edges, days_before=day)
     # what is newer comes as rows

@@ -7,7 +7,7 @@ as before, and late rows still add up; only the hours of a day are no longer tol
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -16,6 +16,7 @@ from core import kept_hours
 from core.storage import client_days, fold, shape_days
 from core.storage.connections import Database
 from core.storage.rollups import rollup_named, total_sql
+from core.storage.spans import midnight
 
 HAVE_DAYS = {"client_hour": "true", "active_hour": "true", "client_kind_pack": "hours = 1", "shape_hour": "true"}
 """Tables, and which of their rows are of hours."""
@@ -46,7 +47,7 @@ def apply(database: Database, before: datetime, stopping: Callable[[], bool]) ->
     """
     gone = 0
     with database.connect(autocommit=True) as connection:
-        built = datetime.combine(client_days.built_before(connection), datetime.min.time(), UTC)
+        built = midnight(client_days.built_before(connection))
         before = min(before, built)  # no day is missing
         fold.remember(connection, kept_hours.MARK, before)
         shape_days.make(database, before, stopping)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import psycopg
@@ -115,19 +115,13 @@ class Piece:
             yield from _interleaved(self.tuples, self.tails)
 
 
-class Sendable(Protocol):
-    """Rows in their binary form."""
-
-    def data(self, numbers: Numbers) -> Iterator[memoryview | bytes]: ...
-
-
 @dataclass(frozen=True)
 class Encoded:
     """Rows ready to be sent to a table, but for the numbers of names."""
 
     table: str
     columns: tuple[str, ...]
-    pieces: Sequence[Sendable]
+    pieces: Sequence[Piece]
 
 
 def encoded(table: str, columns: Sequence[Column], last: Payloads | None = None) -> Encoded:
@@ -140,11 +134,8 @@ def copy_columns(
     numbers: Numbers | None = None,
 ) -> None:  # fmt: skip
     """COPY rows into a table; their order within the table is not kept. Does nothing when there are none."""
-    copy_encoded(connection, encoded(table, columns, last), numbers or {})
-
-
-def copy_encoded(connection: psycopg.Connection[Any], rows: Encoded, numbers: Numbers) -> None:
-    send(connection, rows, stream(rows, numbers))
+    rows = encoded(table, columns, last)
+    send(connection, rows, stream(rows, numbers or {}))
 
 
 def stream(rows: Encoded, numbers: Numbers) -> memoryview:

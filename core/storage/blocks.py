@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from core.storage.client_days import NEVER
@@ -13,8 +13,8 @@ from core.storage.spans import cover
 
 def blocks(read: Read, start: datetime, end: datetime) -> dict[str, Any]:
     """Parameters `hours` (length of a block), `firsts`, `lasts`, `signs`, one per part, and `start`, `end`."""
-    found = read("mark", {"name": CLOSED_MARK})
-    parts = cover(start, end, found[0][0].astimezone(UTC).date() if found else NEVER)
+    built = read.mark(CLOSED_MARK)
+    parts = cover(start, end, built.date() if built else NEVER)
     return {
         "start": start,
         "end": end,

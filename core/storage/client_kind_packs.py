@@ -12,7 +12,7 @@ compared with `kind_day`, and those that hold other numbers of messages are pack
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -32,6 +32,7 @@ from core.storage.kind_columns import (
     taken,
 )
 from core.storage.rollups import CLIENT_KIND, DAY, unpacked_sql
+from core.storage.spans import EPOCH, midnight
 
 MARK = "client_kind_packs_before"
 MARK_SQL = f"(SELECT (value #>> '{{}}')::timestamptz FROM settings_store WHERE name = '{MARK}')"  # noqa: S608
@@ -42,7 +43,6 @@ BLOCKS = tuple(ONE_DAY * length for length in LENGTHS)
 AT_ONCE = 8
 """Days that one fold packs: a history that is older than the packs has many."""
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 A_DAY = timedelta(days=1)
 
@@ -117,10 +117,6 @@ def packs_between(connection: psycopg.Connection[Any], hours: int, start: dateti
     """What the packs of so many hours that begin in [start, end) hold; of single hours no measures."""
     where = "hours = %s AND bucket >= %s AND bucket < %s"
     return _read(connection, hours, where, [hours, start, end])
-
-
-def midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)
 
 
 def hour_of(moment: datetime) -> int:

@@ -11,11 +11,10 @@ import numpy as np
 
 from core.storage.client_days import NEVER
 from core.storage.client_kind_packs import MARK, ONE_DAY
-from core.storage.client_packs import midnight
 from core.storage.client_sums import DAY, Built, ClientSums, Ints, Sums, parts
 from core.storage.kind_columns import WIDTHS
 from core.storage.reading import Read, Rows
-from core.storage.spans import EPOCH, Part, within
+from core.storage.spans import EPOCH, Part, midnight, within
 
 
 def kind_sums(read: Read, start: datetime, end: datetime, measures: Sequence[str], kind: int) -> ClientSums:
@@ -64,8 +63,7 @@ def steps_of_senders(read: Read, edges: Sequence[datetime], kind: int) -> Ints:
 
 
 def _before(read: Read) -> datetime:
-    found = read("mark", {"name": MARK})
-    return found[0][0].astimezone(UTC) if found else midnight(NEVER)
+    return read.mark(MARK) or midnight(NEVER)
 
 
 def _steps(edges: Sequence[datetime], before: datetime) -> Iterator[tuple[int, Part]]:

@@ -12,13 +12,14 @@ are zero), the highest byte first.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import psycopg
 
 from core.storage.client_days import ALL_TYPES, EPOCH, LENGTHS, NEVER, block_start, built_before
 from core.storage.rollups import DAY
+from core.storage.spans import midnight
 
 MARK = "client_packs_before"
 MEASURES = (
@@ -85,10 +86,6 @@ def build(connection: psycopg.Connection[Any], touched: Iterable[datetime], now:
             " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
             [MARK, upto],
         )
-
-
-def midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)
 
 
 def _pack_day(connection: psycopg.Connection[Any], day: date, upto: datetime) -> None:

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.storage.client_days import LENGTHS, NEVER, block_start
-from core.storage.client_packs import CLIENT_NO, MEASURES, midnight
+from core.storage.client_packs import CLIENT_NO, MEASURES
 from core.storage.reading import Read, Rows
-from core.storage.spans import Part, cover
+from core.storage.spans import Part, cover, midnight
 
 Ints = NDArray[np.int64]
 HOUR = timedelta(hours=1)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from core.storage.array_rows import elements_of
 from core.storage.deltas import group
+from core.storage.rows import TICKS_PER_MS
 
 Ints = NDArray[np.int64]
 KEYS = ("hour", "kind", "client_no")
@@ -21,7 +22,7 @@ KEYS = ("hour", "kind", "client_no")
 MEASURES = ("n", "accepted", "duplicate", "rejected", "errors", "unanswered", "bytes_in", "bytes_out", "payload_in",
             "payload_out", "rt_n", "rt_units")  # fmt: skip
 """As in the roll-up client_kind_hour; `rt_units` is its rt_sum in RT_UNIT."""
-RT_UNIT = 1 / 1024
+RT_UNIT = 1 / TICKS_PER_MS
 """Milliseconds that response times are whole multiples of: their sums are integers too."""
 WIDTHS = (1, 2, 4, 8)
 """Bytes of a number; 0 where all of a column are zero."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
@@ -26,6 +27,11 @@ class Read:
     def __call__(self, name: str, parameters: Mapping[str, Any]) -> Rows:
         """The rows of a query."""
         return self.ahead(name, parameters)()
+
+    def mark(self, name: str) -> datetime | None:
+        """A moment that is kept under a name: up to where something is built, or from where on it is kept."""
+        found = self("mark", {"name": name})
+        return found[0][0].astimezone(UTC) if found else None
 
     def ahead(self, name: str, parameters: Mapping[str, Any]) -> Callable[[], Rows]:
         """Send a query; what is returned waits for its rows. The server answers in the order of sending."""

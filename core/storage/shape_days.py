@@ -19,6 +19,7 @@ from core.storage.connections import Database
 from core.storage.reading import Read
 from core.storage.shape_bins import ENTRY
 from core.storage.shape_hours import BY_SILENCE, BY_TIME, LOCK
+from core.storage.spans import midnight
 
 A_DAY = timedelta(days=1)
 
@@ -56,7 +57,7 @@ class Costs(NamedTuple):
 def make(database: Database, before: datetime, stopping: Callable[[], bool] = lambda: False) -> int:
     """Make the days that are due and ended by `before`, the newest first; how many. Raises DatabaseUnavailableError."""
     made = 0
-    today = datetime.combine(before.astimezone(UTC).date(), time(), UTC)
+    today = midnight(before.astimezone(UTC).date())
     with database.connect(autocommit=True) as connection:
         for (day,) in connection.execute(DUE.encode(), [today]).fetchall():
             if stopping():
@@ -72,15 +73,15 @@ def parts(read: Read, start: datetime, end: datetime) -> dict[str, list[Any]]:
     start, end = start.astimezone(UTC), end.astimezone(UTC)
     first = start.date() if start.time() == time() else start.date() + A_DAY
     days = [day for (day,) in read("shapes_days", {"first_day": first, "last_day": end.date()})]
-    midnights = [datetime.combine(day, time(), UTC) for day in days]
-    edges = [start, *(edge for midnight in midnights for edge in (midnight, midnight + A_DAY)), end]
+    midnights = [midnight(day) for day in days]
+    edges = [start, *(edge for first in midnights for edge in (first, first + A_DAY)), end]
     between = [pair for pair in zip(edges[::2], edges[1::2], strict=True) if pair[0] < pair[1]]
     return {"utc_days": days, "firsts": [first for first, _ in between], "lasts": [last for _, last in between]}
 
 
 def hours_of(connection: psycopg.Connection[Any], day: date) -> list[Costs]:
     """The rows of the hours of a day."""
-    start = datetime.combine(day, time(), UTC)
+    start = midnight(day)
     with connection.cursor(binary=True) as cursor:
         return [Costs(*row) for row in cursor.execute(HOURS.encode(), [start, start + A_DAY]).fetchall()]
 
@@ -99,7 +100,7 @@ def together(costs: Iterable[Costs]) -> list[Costs]:
 
 
 def _make_day(connection: psycopg.Connection[Any], day: date) -> None:
-    start = datetime.combine(day, time(), UTC)
+    start = midnight(day)
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])  # no hour changes meanwhile
         connection.execute("DELETE FROM shape_day WHERE day = %s", [day])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 
 from core.storage.client_days import LENGTHS
@@ -16,6 +16,11 @@ from core.storage.client_days import LENGTHS
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 HOURS = (1, 24, *(24 * length for length in LENGTHS))
 """Hours of a block, of each length."""
+
+
+def midnight(day: date) -> datetime:
+    """When a day of UTC begins."""
+    return datetime.combine(day, time(), UTC)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from core.storage import (
     latency_packs,
 )
 from core.storage.rollups import HOUR, MESSAGES
+from core.storage.spans import midnight
 from core.storage.verifying.difference import DAY, Difference, day_of, difference, kept_from
 
 
@@ -79,7 +80,7 @@ def packs_of_clients(connection: psycopg.Connection[Any], limit: int) -> list[Di
             SELECT days, day, event_type_id, measure, length(stored.numbers), length(recount.numbers)
             FROM stored FULL JOIN recount USING (days, event_type_id, measure, day)
             WHERE stored.numbers IS DISTINCT FROM recount.numbers ORDER BY 1, 2, 3, 4 LIMIT %(limit)s""".encode(),
-        {"today": client_packs.midnight(mark.date()), "mark": mark, "limit": limit} | firsts,
+        {"today": midnight(mark.date()), "mark": mark, "limit": limit} | firsts,
     )
     return [Difference("client_pack", row[:4], {"bytes": (row[4], row[5])}) for row in found.fetchall()]
 

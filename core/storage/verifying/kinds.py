@@ -10,6 +10,7 @@ import psycopg
 
 from core.storage import client_kind_packs as packs
 from core.storage.kind_columns import KEYS, Columns, packs_of, summed, unpacked
+from core.storage.spans import EPOCH
 from core.storage.verifying.difference import Difference, day_of, kept_from
 
 
@@ -50,7 +51,7 @@ def _beginnings(
         [packs.ONE_DAY],
     )
     whole = {packs.hour_of(day) // hours * hours for (day,) in found.fetchall() if isinstance(day, datetime)}
-    first = (packs.EPOCH + hour * packs.HOUR for hour in sorted(whole))
+    first = (EPOCH + hour * packs.HOUR for hour in sorted(whole))
     return [moment for moment in first if lower <= moment < upper]
 
 
@@ -68,6 +69,6 @@ def _compared(hours: int, stored: Columns, recount: Columns) -> Iterator[Differe
             names = sums[0].keys() | sums[1].keys()
             yield Difference(
                 "client_kind_pack",
-                (hours, packs.EPOCH + hour * packs.HOUR, kind),
+                (hours, EPOCH + hour * packs.HOUR, kind),
                 {name: (sums[0].get(name), sums[1].get(name)) for name in sorted(names)},
             )
