@@ -58,9 +58,18 @@ class Refusal(Struct, array_like=True, gc=False):
     reason: str = ""
 
 
+class End(Struct, array_like=True, gc=False):
+    """`["EOSE", sub]`"""
+
+    verb: str
+    sub: str
+
+
 OK_BEGINS = b'["OK"'
-"""How nearly every OK is written."""
+EOSE_BEGINS = b'["EOSE"'
+"""How nearly every one is written."""
 _decode_answer = msgspec.json.Decoder(Answer).decode
+_decode_end = msgspec.json.Decoder(End).decode
 _decode_refusal = msgspec.json.Decoder(Refusal).decode
 
 
@@ -68,6 +77,14 @@ def read_answer(payload: bytes) -> Answer | None:
     """An OK; None when it is malformed."""
     try:
         return _decode_answer(payload)
+    except (ValueError, RecursionError):
+        return None
+
+
+def read_ended(payload: bytes) -> str | None:
+    """The subscription of an EOSE; None when it is malformed. Takes a third of what `read_head` does."""
+    try:
+        return _decode_end(payload).sub
     except (ValueError, RecursionError):
         return None
 

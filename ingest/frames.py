@@ -6,6 +6,7 @@ Nothing here raises for what the peers sent: a violation sets `failure`, and fro
 
 from __future__ import annotations
 
+import struct
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,9 +17,12 @@ CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 WHOLE_TEXT = 0x81
 """The first byte of a text message of one frame, not compressed."""
 MASKED = 0x80
+ALIKE_HEAD = WHOLE_TEXT << 24 | 126 << 16
+"""The first four bytes of such a message, not masked, of 126 to 65,535 bytes: its length is added to this."""
 NO_STATUS = 1005
 INFLATE_LIMIT = 16
 """A compressed message may inflate to this many times the largest message read before reading stops."""
+_unpack_head = struct.Struct(">I").unpack_from
 
 OnMessage = Callable[[bytes | None, int, int, float], bytes | None]
 """`(payload, payload_size, wire, now)`: the payload is None when the message is larger than what is read.
@@ -91,7 +95,7 @@ class FrameReader:
         "_parts",
         "_skip",
         "_skipped",
-        "claimed",
+        "_undecided",
         "close_code",
         "failure",
         "fed",
@@ -118,9 +122,14 @@ class FrameReader:
         self._fragments_compressed = False
         self.inflater: Inflater | None = None
         self.passed = passed or Passed()
-        self.fed = self.claimed = self.unread = 0
+        self.fed = self.unread = 0
+        self._undecided = 0  # of `fed`, what was not handed over with a message
         self.close_code: int | None = None
         self.failure: str | None = None
+
+    @property
+    def claimed(self) -> int:
+        return self.fed - self._undecided
 
     def feed(self, data: bytes, now: float) -> str | None:
         """Reads the next bytes; `now` is handed on with the messages they complete.
@@ -147,13 +156,13 @@ class FrameReader:
             if size == begin + length and length <= self._limit and second & 0x7F != 127:
                 self.passed.frames += 1
                 self.passed.messages += 1
-                self.claimed += size
                 payload = apply_mask(data[begin:], data[begin - 4 : begin]) if second & MASKED else data[begin:]
                 on_message = self._on_message  # to call what is in a slot directly takes twice as long
                 alike = on_message(payload, length, size, now)
                 if alike is not None:
                     self._alike = alike
                 return None
+        self._undecided += size
         if self.failure is not None:
             self.unread += size
             return None
@@ -175,7 +184,7 @@ class FrameReader:
     def finish(self) -> None:
         """Attributes what was fed but belongs to no complete message."""
         self._buffer, self._parts, self._fragments, self._skip, self.inflater = b"", None, None, 0, None
-        self.unread = self.fed - self.claimed
+        self.unread = self._undecided
 
     def _read(self, data: bytes, now: float) -> None:
         size = len(data)
@@ -247,7 +256,7 @@ class FrameReader:
                     payload = apply_mask(payload, data[header:begin])
                 if first == WHOLE_TEXT and self._fragments is None:  # a whole text message: nearly all of Nostr
                     self.passed.frames += 1
-                    self.claimed += end - start
+                    self._undecided -= end - start
                     self._hand_over(payload, length, end - start, now)
                 else:
                     self._frame(first, payload, length, end - start, now)
@@ -263,10 +272,11 @@ class FrameReader:
         alike, on_alike = self._alike, self._on_alike
         if alike is None or on_alike is None:  # pragma: no cover - set together
             return start
-        least, most, size, begin = len(alike), self._limit, len(data), start
+        least, most, size, begin = len(alike), min(self._limit, 0xFFFF), len(data), start
         messages = 0
-        while data.startswith(alike, start + 4) and data[start] == WHOLE_TEXT and data[start + 1] == 126:
-            length = (data[start + 2] << 8) | data[start + 3]
+        while data.startswith(alike, start + 4):
+            (head,) = _unpack_head(data, start)
+            length = head - ALIKE_HEAD
             end = start + 4 + length
             if end > size or not least <= length <= most:
                 break
@@ -276,7 +286,7 @@ class FrameReader:
             wire = start - begin
             self.passed.frames += messages
             self.passed.messages += messages
-            self.claimed += wire
+            self._undecided -= wire
             on_alike(messages, wire - 4 * messages, wire, now)
         return start
 
@@ -324,7 +334,7 @@ class FrameReader:
                 raise FrameError("compression was not negotiated")
             payload, size = self.inflater.inflate(payload)
             self.passed.oversized += payload is None
-        self.claimed += wire
+        self._undecided -= wire
         self._hand_over(payload, size, wire, now)
 
     def _hand_over(self, payload: bytes | None, size: int, wire: int, now: float) -> None:

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Any
 
 from ingest import reasons
-from ingest.answers import OK_BEGINS, read_answer, read_head, read_reason
+from ingest.answers import EOSE_BEGINS, OK_BEGINS, read_answer, read_ended, read_head, read_reason
 from ingest.messages import (
     AuthMessage,
     CloseMessage,
@@ -147,6 +147,8 @@ class Pairing:
             pass
         elif payload.startswith(OK_BEGINS):
             taken = self._ok(payload, size, wire, now)
+        elif payload.startswith(EOSE_BEGINS) and (ended := read_ended(payload)) is not None:
+            taken = self._subs.answer(ended, Reply("ok"), size, wire, now)
         else:
             head = read_head(payload)
             if head.verb == "EVENT" and head.argument is not None:
@@ -195,7 +197,13 @@ class Pairing:
             return False
         queue = self._events.get(answer.id)
         if queue and answer.accepted and not answer.reason:
-            self._accepted(queue, Reply("ok", None, "", wire, size, 0, None, now), now)
+            request = queue.pop(0)  # what nearly every EVENT is answered with
+            if not queue:
+                del self._events[request.key]
+            del self._waiting[request]
+            if request.event_type == "AUTH":
+                self.rows.authenticated(request.pubkey, now)
+            self.rows.add(request, Reply("ok", None, "", wire, size, 0, None, now))
             return True
         if queue:
             request = queue[0]
@@ -219,16 +227,6 @@ class Pairing:
             self.rows.authenticated(request.pubkey, now)
         self._finish(request, reply)
         return True
-
-    def _accepted(self, queue: list[Request], reply: Reply, now: float) -> None:
-        """`["OK", id, true, ""]`: what nearly every EVENT is answered with."""
-        request = queue.pop(0)
-        if not queue:
-            del self._events[request.key]
-        del self._waiting[request]
-        if request.event_type == "AUTH":
-            self.rows.authenticated(request.pubkey, now)
-        self.rows.add(request, reply)
 
     def _answer(self, queues: Queues, key: str, reply: Reply, size: int, wire: int, now: float) -> bool:
         queue = queues.get(key)

@@ -26,6 +26,7 @@ class Filters(NamedTuple):
 Shape = tuple[tuple[int, int], ...]
 """Of one filter: the places of its keys in `told.KEYS`, each with a bucket."""
 
+_BOUNDS = (*told.BUCKETS, told.BEYOND)
 _PLACES = {key: place for place, key in enumerate(told.KEYS)}
 _OTHER, _LIMIT, _LISTS = _PLACES["other"], _PLACES[told.LIMIT], len(told.LISTS)
 _NO_OBJECT: Shape = ((-1, told.UNKNOWN),)
@@ -46,8 +47,7 @@ def read_filters(payload: bytes) -> Filters | None:
 
 def _bucket(number: int) -> int:
     """The smallest bound that is not below `number`; `told.BEYOND` beyond all of them."""
-    place = bisect_left(told.BUCKETS, number)
-    return told.BUCKETS[place] if place < len(told.BUCKETS) else told.BEYOND
+    return _BOUNDS[bisect_left(told.BUCKETS, number)]
 
 
 def _shape(nostr_filter: Any) -> Shape:
@@ -55,15 +55,17 @@ def _shape(nostr_filter: Any) -> Shape:
     of `told.KEYS` gets any further."""
     if not isinstance(nostr_filter, dict):
         return _NO_OBJECT
-    return tuple(sorted([_part(_PLACES.get(key, _OTHER), value) for key, value in nostr_filter.items()]))
-
-
-def _part(place: int, value: Any) -> tuple[int, int]:
-    if place < _LISTS and isinstance(value, list):
-        return place, _bucket(len(value))
-    if place == _LIMIT and type(value) is int:
-        return place, _bucket(value)
-    return place, told.UNKNOWN
+    parts = []
+    for key, value in nostr_filter.items():
+        place, bucket = _PLACES.get(key, _OTHER), told.UNKNOWN
+        if place < _LISTS:
+            if isinstance(value, list):
+                bucket = _bucket(len(value))
+        elif place == _LIMIT and type(value) is int:
+            bucket = _bucket(value)
+        parts.append((place, bucket))
+    parts.sort()
+    return tuple(parts)
 
 
 @lru_cache(maxsize=4096)
@@ -94,14 +96,21 @@ def _part_text(place: int, bucket: int) -> str:
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _PART = re.compile(r"[-_:./ ]")
-_CLASSES = (("number", re.compile(r"[0-9]+")), ("word", re.compile(r"[A-Za-z]{1,12}")),
-            ("hex", re.compile(r"[0-9a-f]{8,}|[0-9A-F]{8,}")), ("mixed", re.compile(r"[A-Za-z0-9+=]+")))  # fmt: skip
+_CLASS = re.compile(
+    r"(?P<number>[0-9]+)|(?P<word>[A-Za-z]{1,12})|(?P<hex>[0-9a-f]{8,}|[0-9A-F]{8,})|(?P<mixed>[A-Za-z0-9+=]+)"
+)
+_LONGEST_SUB = 128
 
 
 def sub_pattern(sub: str) -> str:
     """The class of a subscription id, such as `uuid` or `word:number`: enough to tell libraries apart."""
-    text = sub[:128]
+    return _pattern(sub[:_LONGEST_SUB])
+
+
+@lru_cache(maxsize=1024)
+def _pattern(text: str) -> str:
+    """Remembered, because most libraries name subscriptions alike on every connection."""
     if _UUID.fullmatch(text):
         return "uuid"
-    parts = _PART.split(text)[:4]
-    return ":".join(next((name for name, pattern in _CLASSES if pattern.fullmatch(part)), "any") for part in parts)
+    classes = map(_CLASS.fullmatch, _PART.split(text)[:4])
+    return ":".join((each and each.lastgroup) or "any" for each in classes)

@@ -5,7 +5,10 @@ The same id may be asked several times before an answer comes; some relays answe
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import dataclasses
+from dataclasses import dataclass
+
+from msgspec import Struct, field
 
 from ingest.requests import Reply, Request
 from ingest.rows import Rows
@@ -30,13 +33,12 @@ class OtherTraffic:
         self.payload += reply.payload
 
 
-@dataclass(slots=True, eq=False)
-class Subscription:
+class Subscription(Struct, eq=False, gc=False):
     """REQs of one subscription id that are not all answered, oldest first, and the replies that came so far."""
 
     sub: str
-    requests: list[Request] = field(default_factory=list)
-    replies: list[Reply] = field(default_factory=list)  # complete, held back until it is known whose they are
+    requests: list[Request] = []
+    replies: list[Reply] = []  # complete, held back until it is known whose they are
     reply: Reply = field(default_factory=Reply)  # the one being collected
 
     @property
@@ -54,8 +56,8 @@ class Subscriptions:
     other: OtherTraffic
     waiting: dict[Request, None]
     withdrawn: int = 0  # of those waiting, how many the client cancelled
-    _subs: dict[str, Subscription] = field(default_factory=dict)
-    _settling: dict[Subscription, float] = field(default_factory=dict)  # replies held back, by when they came
+    _subs: dict[str, Subscription] = dataclasses.field(default_factory=dict)
+    _settling: dict[Subscription, float] = dataclasses.field(default_factory=dict)  # since when replies are held back
 
     def add(self, request: Request) -> None:
         """A REQ."""
@@ -97,6 +99,10 @@ class Subscriptions:
         if subscription is None:
             return False
         reply.with_bytes_of(subscription.reply).answer(size, wire, now)
+        if len(subscription.requests) == 1 and not subscription.replies:  # as nearly always
+            del self._subs[sub]
+            self._finish(subscription.requests[0], reply)
+            return True
         subscription.reply = Reply()
         subscription.replies.append(reply)
         if len(subscription.replies) == len(subscription.requests):

@@ -13,6 +13,7 @@ import structlog
 import uvloop
 
 from core.settings import Settings
+from ingest.heap import keep_freed_memory
 from ingest.metrics_server import application, serving
 from ingest.pulse import Pulse
 from ingest.tap import Tap
@@ -31,6 +32,7 @@ def run_tap(settings: Settings, worker: int, pulse: int | None = None) -> None:
     without one, nobody else serves the metrics and this process does. Raises OSError when it cannot listen."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    keep_freed_memory()
     uvloop.run(_serve(settings, worker, Pulse(pulse) if pulse is not None else None))
 
 

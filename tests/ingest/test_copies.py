@@ -111,7 +111,7 @@ def test_what_passed_is_written_at_once_and_read_later_in_its_order(conversation
     run(test())
 
 
-@pytest.mark.parametrize(("waits", "read_before"), [(3, 1), (copies.MANY, 1), (copies.MANY + 1, copies.MANY + 1)])
+@pytest.mark.parametrize(("waits", "read_before"), [(3, 1), (copies.MANY - 1, 1), (copies.MANY, copies.MANY)])
 def test_traffic_goes_first_between_two_slices_unless_very_much_waits(
     waits: int, read_before: int, conversation: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -135,6 +135,20 @@ def test_traffic_goes_first_between_two_slices_unless_very_much_waits(
         asyncio.get_running_loop().remove_reader(there)
         here.close()
         there.close()
+
+    run(test())
+
+
+def test_many_copies_do_not_wait_for_more(conversation: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(copies, "READ_SECONDS", 3600)
+
+    async def test() -> None:
+        reader = Reader()
+        waiting = Copies(Told())
+        for round_ in range(2):  # also after a rest
+            for _ in range(copies.MANY + 1):
+                waiting.add(reader.read, b"copy", monotonic(), conversation(0))
+            await reader.until((round_ + 1) * (copies.MANY + 1))
 
     run(test())
 
