@@ -11,6 +11,7 @@ import uvloop
 from core.settings import Settings
 from ingest.collector.collecting import Collector
 from ingest.collector.serving import running_collector
+from ingest.heap import keep_freed_memory
 from ingest.metrics import Reading, reading
 from ingest.metrics_server import application, serving
 from ingest.pulse import Pulse
@@ -22,6 +23,7 @@ NAME = "collector"
 def run_collector(settings: Settings, pulse: int | None = None) -> None:
     """Serves until SIGTERM. `pulse`: the descriptor to show signs of life on; without one this process serves its
     metrics itself. Raises OSError when it cannot listen."""
+    keep_freed_memory()
     uvloop.run(_serve(settings, Pulse(pulse) if pulse is not None else None))
 
 
