@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from core.records import ERROR_CODES, EVENT_TYPES, OUTCOMES, Event
 from core.storage import cleaning
+from core.storage.arrays import integers, milliseconds, present, small_integers
 
 Array = NDArray[Any]
 
@@ -122,38 +124,38 @@ def transpose(events: Sequence[Event]) -> EventColumns | None:
     clients, apps = places(), places()
     # A list per field: transposing tuples would cost more, and so do generators and one pass for several fields.
     try:
-        times = np.array([event.timestamp for event in events], dtype=np.int64)
-        integers = {
-            "bytes_in": np.array([event.bytes_in for event in events], dtype=np.int64),
-            "bytes_out": np.array([event.bytes_out for event in events], dtype=np.int64),
-            "payload_in": np.array([event.payload_in for event in events], dtype=np.int64),
-            "payload_out": np.array([event.payload_out for event in events], dtype=np.int64),
-            "events_out": np.array([event.events_out for event in events], dtype=np.int64),
+        times = present([event.timestamp for event in events])
+        sums = {
+            "bytes_in": present([event.bytes_in for event in events]),
+            "bytes_out": present([event.bytes_out for event in events]),
+            "payload_in": present([event.payload_in for event in events]),
+            "payload_out": present([event.payload_out for event in events]),
+            "events_out": present([event.events_out for event in events]),
         }
-        connections = np.array([event.connection for event in events], dtype=np.int64)
-        client = np.array([clients[event.client] for event in events], dtype=np.int64)
-        event_type = _bytes([PLACE_OF_TYPE[event.event_type] for event in events])
-        outcome = _bytes([PLACE_OF_OUTCOME[event.outcome] for event in events])
-        error_code = _bytes([PLACE_OF_ERROR[event.error_code] for event in events])
+        connections = present([event.connection for event in events])
+        client = present([clients[event.client] for event in events])
+        event_type = small_integers([PLACE_OF_TYPE[event.event_type] for event in events])
+        outcome = small_integers([PLACE_OF_OUTCOME[event.outcome] for event in events])
+        error_code = small_integers([PLACE_OF_ERROR[event.error_code] for event in events])
         kind = [event.kind for event in events]
-        kinds = np.array([-1 if value is None else value for value in kind], dtype=np.int64)
+        kinds = integers(kind, absent=-1)
         response = [event.response_time_ms for event in events]
         first = [event.first_event_ms for event in events]
-        responses, firsts = np.array(response, dtype=np.float64), np.array(first, dtype=np.float64)
+        responses, firsts = milliseconds(response, len(events)), milliseconds(first, len(events))
         "".join(clients)  # raises TypeError where a name is no text
         app = [event.app for event in events]
         no_apps = app.count(None) == len(app)
-        app_places = -np.ones(len(app)) if no_apps else [-1 if name is None else apps[name] for name in app]
+        app_places = [-1] * len(app) if no_apps else [-1 if name is None else apps[name] for name in app]
         "".join(apps)
         event_id = [event.event_id for event in events]
         ids = b"".join([value or NO_ID for value in event_id])
-        has_id = _bytes([value is not None for value in event_id]).astype(bool)
+        has_id = small_integers([value is not None for value in event_id]).astype(bool)
         id_sizes = {len(value) for value in event_id if value is not None}
         given = [event.metadata for event in events]
         metadata = None
         if given.count(None) < len(given):
             metadata = [None if one is None else cleaning.encode_json(one) for one in given]
-    except (KeyError, OverflowError, TypeError, ValueError, RecursionError):
+    except (KeyError, OverflowError, TypeError, ValueError, RecursionError, struct.error):
         return None
     told = (
         not (missing(responses) != response.count(None) or missing(firsts) != first.count(None))
@@ -162,15 +164,11 @@ def transpose(events: Sequence[Event]) -> EventColumns | None:
     )
     if not told:
         return None
-    integers["connection"] = connections
+    sums["connection"] = connections
     return EventColumns(
-        times, clients, client, event_type, outcome, error_code, responses, firsts, integers, kinds,
-        np.frombuffer(ids, dtype="V32"), has_id, apps, np.array(app_places, dtype=np.int64), metadata,
+        times, clients, client, event_type, outcome, error_code, responses, firsts, sums, kinds,
+        np.frombuffer(ids, dtype="V32"), has_id, apps, present(app_places), metadata,
     )  # fmt: skip
-
-
-def _bytes(values: list[int]) -> Array:
-    return np.frombuffer(bytes(values), dtype=np.uint8)
 
 
 def missing(times: Array) -> int:

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.storage import cleaning
+from core.storage.arrays import each, integers, milliseconds, small_integers
 from core.storage.cleaning import Refused
 from core.storage.event_columns import PLACE_OF_ERROR, PLACE_OF_OUTCOME, PLACE_OF_TYPE, EventColumns, Places, places
-from ingest.collector.arrays import each, integers, milliseconds, small_integers
 from ingest.collector.quick import NULL, QuickRecord
 from ingest.collector.records import Door
 from ingest.collector.times import microseconds

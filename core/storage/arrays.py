@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, TypeVar
@@ -22,25 +23,30 @@ def each(values: Sequence[Given], meaning: Callable[[Given], Made]) -> list[Made
 
 
 def milliseconds(given: Sequence[float | None] | None, number: int) -> Array:
-    """`number` of them; NaN: None."""
-    if given is None:
+    """`number` of them; NaN: None. Raises struct.error where a value is neither None nor a number."""
+    if given is None or given.count(None) == number:
         return np.full(number, np.nan)
     try:
         return _packed("d", given)
     except struct.error:  # one is None
-        return np.array(given, dtype=np.float64)
+        return _packed("d", [math.nan if value is None else value for value in given])
 
 
 def integers(values: Sequence[int | None], absent: int = 0) -> Array:
-    """As int64. `absent` stands for None."""
+    """As int64. `absent` stands for None. Raises struct.error where a value is neither None nor such an integer."""
     try:
-        return _packed("q", values)
+        return present(values)
     except struct.error:  # one is None
-        return _packed("q", [absent if value is None else value for value in values])
+        return present([absent if value is None else value for value in values])
+
+
+def present(values: Sequence[Any]) -> Array:
+    """As int64. Raises struct.error where a value is no such integer."""
+    return _packed("q", values)
 
 
 def _packed(letter: str, values: Sequence[Any]) -> Array:
-    """A third of what np.array costs. Raises struct.error where a value is None."""
+    """A third of what np.array costs."""
     return np.frombuffer(struct.pack(f"{len(values)}{letter}", *values), dtype=letter)
 
 
