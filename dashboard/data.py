@@ -40,13 +40,15 @@ def load(user: User, report: Report, filters: Filters, **more: Any) -> Result:
 
 
 def earlier(user: User, report: Report, filters: Filters, result: Result) -> Result | None:
-    """The report over the period before that of `result`; None where nothing is compared, or hours of then are gone."""
+    """The report over the period before that of `result`; None where nothing is compared. The page says when that is
+    because hours of then are gone."""
     if not filters.compare:
         return None
     try:
         arguments = filters.before(result.meta).arguments(report, tick(now()))
         return read(user, report, allowed(user, report, arguments), tick(now()))
-    except HoursGoneError:
+    except HoursGoneError as error:
+        st.caption(f"Not compared with the period before. {error}")
         return None
 
 

@@ -52,7 +52,7 @@ DEFAULTS = (
         (("traffic_minute", "bucket"), ("connection_minute", "bucket")), None, least=2, whole_days=True,
     ),
     Policy(
-        HOURS, "sums of clients and query shapes by the hour; days stay. Not before the raw rows of their day",
+        HOURS, "sums of clients and query shapes by the hour; days stay",
         tuple((table, "bucket") for table in hours.TABLES), None, least=64, whole_days=True,
     ),
     Policy("quarantine", "samples of what could not be stored; counts stay", (("quarantine", "stored_at"),), None),

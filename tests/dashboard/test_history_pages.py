@@ -15,12 +15,15 @@ from psycopg.conninfo import conninfo_to_dict
 from streamlit.testing.v1 import AppTest
 
 from core import formats, reports
+from core.exceptions import HoursGoneError
 from core.records import Event
+from core.reports.declaration import Meta
 from core.storage import connections, shape_hours
 from core.storage.database import Database
 from core.tariffs import read_tariff
 from core.tariffs.currencies import amount
 from dashboard import places
+from dashboard.filters import Filters
 from tests.dashboard.conftest import OpenApp
 from tests.dashboard.test_realtime_page import html, metrics
 from tests.support import traffic
@@ -68,6 +71,18 @@ def test_every_page_draws_for_each_range(app: OpenApp, page: str) -> None:
         shown = opened(app("admin"), page, range=name)
         assert not shown.exception, (page, name, shown.exception)
         assert not shown.error
+
+
+@pytest.mark.usefixtures("busy")
+@pytest.mark.parametrize("page", ["traffic", "bandwidth", "performance", "errors"])
+def test_a_page_says_why_it_compares_nothing(app: OpenApp, monkeypatch: pytest.MonkeyPatch, page: str) -> None:
+    def gone(self: Filters, meta: Meta) -> Filters:
+        raise HoursGoneError("Those hours are gone.")
+
+    monkeypatch.setattr(Filters, "before", gone)
+    shown = opened(app("analyst"), page, range="30d")
+    assert not shown.exception
+    assert "Not compared with the period before. Those hours are gone." in [each.value for each in shown.caption]
 
 
 def test_the_numbers_of_traffic_are_those_of_the_report(app: OpenApp, busy: Database) -> None:
