@@ -14,6 +14,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -38,6 +39,8 @@ LOADS = {
 as many as go through, each client asking again when it is answered."""
 LIGHT_TIMES = 3
 """`light` lasts so many times longer than the others: of a thousand messages, one pause decides the 99th percentile."""
+REST_SECONDS = 12
+"""After which idle connections have been idle for longer than a tap waits to record what they carried."""
 LEAST_ADDED = 1e-6
 """Seconds that a proxy adds at least: a difference of two measurements may come out below nothing."""
 Figures = dict[str, dict[str, float]]
@@ -89,18 +92,26 @@ def measured(proxy: proxies.Proxy | None, port: int, name: str, seconds: float) 
     return found
 
 
-def idle_bytes(name: str, relay: int, connections: int) -> float:
-    """Resident memory that one idle connection takes."""
+def beside_idle(name: str, relay: int, connections: int, seconds: float) -> dict[str, float]:
+    """Resident memory that one idle connection takes, and what a light load costs beside them."""
+    direct = measured(None, relay, "light", seconds)
     with directory() as scratch, proxies.running(name, relay, scratch, 0) as proxy:
         measured(proxy, proxy.port, "light", 0.5)  # what is allocated once
         before = proxy.memory()
         with load("idle", "--port", str(proxy.port), "--connections", str(connections), "--cpu", "1") as process:
             said(process)
             taken = proxy.memory() - before
+            time.sleep(REST_SECONDS)
+            found = measured(proxy, proxy.port, "light", seconds)
             tell(process)
             if json.loads(said(process))["lost"]:
                 raise RuntimeError("connections were lost")
-    return taken / connections
+    return {
+        "idle bytes": taken / connections,
+        "beside idle cpu_us": found["cpu_us"],
+        "beside idle added p50": found["p50"] - direct["p50"],
+        "beside idle added p99": found["p99"] - direct["p99"],
+    }
 
 
 @contextmanager
@@ -172,7 +183,7 @@ def ratios(rounds: list[dict[str, Any]], figures: Figures) -> list[tuple[str, fl
     ]
 
 
-def medians(rounds: list[dict[str, Any]], idle: dict[str, list[float]]) -> Figures:
+def medians(rounds: list[dict[str, Any]], idle: dict[str, list[dict[str, float]]]) -> Figures:
     """Of the rounds; added latency is taken within each round."""
     lists: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for each in rounds:
@@ -183,15 +194,17 @@ def medians(rounds: list[dict[str, Any]], idle: dict[str, list[float]]) -> Figur
                 lists[name][f"{load_name} cpu_us"].append(values["cpu_us"])
             for percentile in ("p50", "p99"):
                 lists[name][f"added {percentile}"].append(found["light"][percentile] - each["direct"][percentile])
-    for name, values in idle.items():
-        lists[name]["idle bytes"] = values
+    for name, each_round in idle.items():
+        for found in each_round:
+            for key, value in found.items():
+                lists[name][key].append(value)
     return {name: {key: statistics.median(of) for key, of in each.items()} for name, each in lists.items()}
 
 
 def report(figures: Figures, compared: list[tuple[str, float, str, bool]]) -> None:
     table = Table("", *figures)
     for key in next(iter(figures.values())):
-        scale, unit = (1e6, " us") if key.startswith("added") else (1, "")
+        scale, unit = (1e6, " us") if "added" in key else (1, "")
         table.add_row(key + unit, *(f"{each[key] * scale:,.1f}" if key in each else "" for each in figures.values()))
     Console().print(table)
     targets = Table("ratio", "measured", "target", "met")
@@ -204,12 +217,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.tap", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=1.0, help="of each load")
-    parser.add_argument("--idle", type=int, default=2000, help="idle connections")
+    parser.add_argument("--idle", type=int, default=8000, help="idle connections")
     parser.add_argument("--idle-rounds", type=int, default=1)
     parser.add_argument("--results", type=Path, default=RESULTS / "tap.json")
     given = parser.parse_args()
     rounds: list[dict[str, Any]] = []
-    idle: dict[str, list[float]] = defaultdict(list)
+    idle: dict[str, list[dict[str, float]]] = defaultdict(list)
     with load("relay", "--cpu", "1") as relay_process:
         relay = int(said(relay_process))
         names = proxies.names()
@@ -219,7 +232,7 @@ def main() -> None:
             rounds.append({"direct": direct, "proxies": one_round(turn, relay, given.seconds)})
         for _ in range(given.idle_rounds):
             for name in (each for each in names if each != "splice"):
-                idle[name].append(idle_bytes(name, relay, given.idle))
+                idle[name].append(beside_idle(name, relay, given.idle, given.seconds))
     figures = medians(rounds, idle)
     compared = ratios(rounds, figures)
     report(figures, compared)

@@ -35,6 +35,7 @@ class Conversation:
         "_plain_out",
         "_recorder",
         "_tagged",
+        "awake",
         "client_reader",
         "identity",
         "number",
@@ -66,6 +67,7 @@ class Conversation:
         self._delivered_in = self._delivered_out = 0
         self._plain_in = self._plain_out = 0  # bytes that no reader saw
         self._tagged = False
+        self.awake = True  # is swept
         self.client_reader: FrameReader | None = None
         self.relay_reader: FrameReader | None = None
         self.rows = Rows(recorder.event, number, identity.client, app=apps.admit(app), on_identity=self._authenticated)
@@ -108,11 +110,15 @@ class Conversation:
         readers = (self.client_reader, self.relay_reader)
         return next((each.close_code for each in readers if each is not None and each.close_code is not None), None)
 
-    def sweep(self, now: float) -> None:
-        """Gives up answers that are overdue, and records the totals when it is time."""
-        self.pairing.expire(now)
+    def sweep(self, now: float) -> bool:
+        """Gives up answers that are overdue, and records the totals when it is time. Returns whether there is anything
+        left to come back for, before more is read."""
+        idle = self.pairing.is_idle
+        if not idle:
+            self.pairing.expire(now)
         if now - self._delivered_at >= DELIVERY_SECONDS:
             self._deliver(now)
+        return not (idle and self.is_websocket and self._is_delivered)
 
     def close(self, now: float) -> None:
         """The connection ended: writes everything that is left to say."""
@@ -148,23 +154,34 @@ class Conversation:
             self._plain_out + (relay.fed if relay is not None else 0),
         )
 
+    def _beside_messages(self) -> tuple[int, int]:
+        """Bytes in and out that belong to no message of the client."""
+        client, relay = self.client_reader, self.relay_reader
+        return (
+            self._plain_in + (client.unread if client is not None else 0),
+            self._plain_out + (relay.unread if relay is not None else 0) + self.pairing.other.wire,
+        )
+
+    @property
+    def _is_delivered(self) -> bool:
+        other = self.pairing.other
+        delivered = (self._delivered_in, self._delivered_out)
+        return not (other.events or other.notices) and self._beside_messages() == delivered
+
     def _deliver(self, now: float) -> None:
         self._delivered_at = now
-        other = self.pairing.other
-        client, relay = self.client_reader, self.relay_reader
-        total_in = self._plain_in + (client.unread if client is not None else 0)
-        total_out = self._plain_out + (relay.unread if relay is not None else 0) + other.wire
-        bytes_in, bytes_out = total_in - self._delivered_in, total_out - self._delivered_out
-        if not (bytes_in or bytes_out or other.events or other.notices):
+        if self._is_delivered:
             return
+        other = self.pairing.other
+        total_in, total_out = self._beside_messages()
         self._recorder.delivery(
             Delivery(
                 timestamp=self._clock.at(now),
                 client=self.rows.client,
                 connection=self.number,
                 events_out=other.events,
-                bytes_in=bytes_in,
-                bytes_out=bytes_out,
+                bytes_in=total_in - self._delivered_in,
+                bytes_out=total_out - self._delivered_out,
                 payload_out=other.payload,
                 notices=other.notices,
             )

@@ -32,7 +32,10 @@ Copy = tuple[Read, bytes, float, Conversation]
 
 
 class Reading(Protocol):
-    """What becomes of a connection that cannot be read as it should."""
+    """What becomes of a connection that is read again after a rest, or cannot be read as it should."""
+
+    def wake(self, conversation: Conversation) -> None:
+        """There is something of it again."""
 
     def unreadable(self, conversation: Conversation, reason: str) -> None:
         """It carries what cannot be followed."""
@@ -132,6 +135,8 @@ class Copies:
         batch, reading = self._batch, self._reading
         while batch:
             read, data, now, conversation = batch.popleft()
+            if not conversation.awake:
+                reading.wake(conversation)
             try:
                 failure = read(data, now)
                 if failure is not None:

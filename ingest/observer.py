@@ -6,6 +6,7 @@ Whatever goes wrong costs the reading of one connection, counted; no exception g
 from __future__ import annotations
 
 import asyncio
+import gc
 import secrets
 import time
 from collections.abc import Callable
@@ -31,9 +32,12 @@ log = structlog.get_logger()
 
 NUMBERS = 2**53 // MAX_WORKERS
 """How many connections one worker can number."""
-SWEEP_SECONDS = 0.1
-SWEEP_SLICES = 10
-"""A tenth of the connections is swept each time, so that no turn of the loop is long."""
+SWEEP_SECONDS = 0.01
+SWEEP_SLICES = 100
+"""A hundredth of the connections is swept each time, so that no turn of the loop is long."""
+FREEZE_EVERY = 1_000
+"""So many connections later, what there is is taken out of full garbage collections: of 8,000 connections they took
+0.1 s. Connections that end leave no cycle of objects, so nothing is left to collect of those that are frozen."""
 
 
 @dataclass(slots=True)
@@ -75,8 +79,10 @@ class Observer:
             settings.client_key,
             settings.client_key_header,
         )
-        self._slices: list[dict[Conversation, None]] = [{} for _ in range(SWEEP_SLICES)]
+        self._open: dict[Conversation, None] = {}
+        self._slices: list[dict[Conversation, None]] = [{} for _ in range(SWEEP_SLICES)]  # of those that are awake
         self._next_slice = 0
+        self._pending = [0] * SWEEP_SLICES  # messages that waited when the slice was swept
         self._last_number = secrets.randbelow(NUMBERS)
         self._copies = Copies(self)
         self._timer: asyncio.TimerHandle | None = None
@@ -100,7 +106,8 @@ class Observer:
         except Exception:  # noqa: BLE001 - the edge: reading must never end forwarding
             self._failed("A request could not be followed")
             return None
-        self._slices[conversation.number // MAX_WORKERS % SWEEP_SLICES][conversation] = None
+        self._open[conversation] = None
+        self.wake(conversation)
         return conversation
 
     def accepted(self, conversation: Conversation, response: Head) -> None:
@@ -115,6 +122,9 @@ class Observer:
         counters.active += 1
         counters.opened += 1
         counters.peak = max(counters.peak, counters.active)
+        if counters.opened % FREEZE_EVERY == 0:
+            gc.collect(1)  # the young ones only
+            gc.freeze()
 
     def lane(
         self, write: Callable[[bytes], None], conversation: Conversation, reader: FrameReader
@@ -134,13 +144,19 @@ class Observer:
         self._copies.add(partial(self._end, conversation), b"", monotonic(), conversation)
 
     def _end(self, conversation: Conversation, _: bytes, now: float) -> None:
-        self._slices[conversation.number // MAX_WORKERS % SWEEP_SLICES].pop(conversation, None)
+        self._open.pop(conversation, None)
+        self._slice_of(conversation).pop(conversation, None)
         try:
             conversation.close(now)
         except Exception:  # noqa: BLE001 - the edge: reading must never end forwarding
             self._failed("A connection's end could not be recorded")
 
     # Called when copies are read
+
+    def wake(self, conversation: Conversation) -> None:
+        """It is swept from now on, until nothing is left to do for it: most of many connections rest."""
+        conversation.awake = True
+        self._slice_of(conversation)[conversation] = None
 
     def unreadable(self, conversation: Conversation, reason: str) -> None:
         """A connection does not carry what can be followed."""
@@ -185,9 +201,8 @@ class Observer:
         if self._timer is not None:
             self._timer.cancel()
         self._copies.read_all()
-        for each in self._slices:
-            for conversation in list(each):
-                self.close(conversation)
+        for conversation in list(self._open):
+            self.close(conversation)
         self._copies.read_all()
 
     def _tick(self) -> None:
@@ -196,19 +211,30 @@ class Observer:
         if self._next_slice == 0:
             self.clock.adjust()
         now = self._copies.oldest or monotonic()  # an answer that waits to be read came in time
-        for conversation in list(self._slices[self._next_slice]):
+        awake, pending = self._slices[self._next_slice], 0
+        for conversation in list(awake):
             try:
-                conversation.sweep(now)
+                if conversation.sweep(now):
+                    pending += conversation.pairing.pending
+                else:
+                    conversation.awake = False
+                    del awake[conversation]
             except Exception:  # noqa: BLE001 - the edge: reading must never end forwarding
                 self._failed("A connection could not be swept")
 
+        self._pending[self._next_slice] = pending
+
     def pending(self) -> int:
-        """Messages that wait for their answer."""
-        return sum(conversation.pairing.pending for each in self._slices for conversation in each)
+        """Messages that wait for their answer, as of the last second: to ask 10,000 connections takes too long."""
+        return sum(self._pending)
 
     def waiting(self) -> list[Waiting]:
         """What has waited for long."""
-        return overdue(chain.from_iterable(self._slices), monotonic())
+        awake = chain.from_iterable(self._slices)
+        return overdue((each for each in awake if not each.pairing.is_idle), monotonic())
+
+    def _slice_of(self, conversation: Conversation) -> dict[Conversation, None]:
+        return self._slices[conversation.number // MAX_WORKERS % SWEEP_SLICES]
 
     def _number(self) -> int:
         """One after the other from a random one on, so that runs and hosts do not meet; below 2^53: JSON keeps them."""

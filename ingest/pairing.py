@@ -68,6 +68,11 @@ class Pairing:
         """Messages that wait for their answer."""
         return len(self._waiting) - self._subs.withdrawn
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no answer is looked for, also to what the client withdrew."""
+        return not self._waiting
+
     def overdue(self, before: float, most: int) -> Counter[tuple[str, int | None]]:
         """What waits for an answer, by verb and kind, once the oldest came before `before` (monotonic); else nothing.
         Judged by the `most` oldest: a tap under load has no time to look at all of them."""

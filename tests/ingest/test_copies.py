@@ -27,6 +27,9 @@ class Told:
     def __init__(self) -> None:
         self.lines: list[tuple[str, int]] = []
 
+    def wake(self, conversation: Conversation) -> None:
+        self.lines.append(("awake", conversation.number))
+
     def unreadable(self, conversation: Conversation, reason: str) -> None:
         self.lines.append((reason, conversation.number))
 
