@@ -28,6 +28,7 @@ LOOKED_AT = 64
 
 Read = Callable[[bytes, float], str | None]
 """`(data, now)`: reads what arrived at the instant `now`; returns why nothing can be read from here on, if so."""
+Write = Callable[[bytes], None]
 Copy = tuple[Read, bytes, float, Conversation]
 
 
@@ -57,6 +58,7 @@ class Copies:
         self._new_bytes = self._batch_bytes = 0  # of those that were looked at
         self._is_due = False  # somebody will read what waits
         self._timer: asyncio.TimerHandle | None = None  # until then
+        self.lane = self._lanes()
 
     @property
     def oldest(self) -> float | None:
@@ -64,21 +66,26 @@ class Copies:
         first = next(iter(self._batch or self._new), None)
         return None if first is None else first[2]
 
-    def lane(self, write: Callable[[bytes], None], read: Read, conversation: Conversation) -> Callable[[bytes], None]:
-        """What becomes of one direction's bytes on a WebSocket: they are written at once, and a copy is read later.
+    def _lanes(self) -> Callable[[Write, Read, Conversation], Write]:
+        """Makes lanes: what becomes of one direction's bytes on a WebSocket. They are written at once, and a copy is
+        read later.
 
-        A closure, because everything that passes goes through it: it costs half of what a method does.
+        A lane is a closure, because everything that passes goes through it: it costs half of what a method does. What
+        all lanes share is bound once: a cell for each would be 160 bytes of every connection.
         """
         new, look = self._new, self._look
 
-        def pass_on(data: bytes) -> None:
-            now = monotonic()  # before forwarding: the other side may have it while this process waits for its turn
-            write(data)
-            if len(new) % LOOKED_AT == 0:
-                look()
-            new.append((read, data, now, conversation))
+        def lane(write: Write, read: Read, conversation: Conversation) -> Write:
+            def pass_on(data: bytes) -> None:
+                now = monotonic()  # before forwarding: the other side may have it while this process waits for its turn
+                write(data)
+                if len(new) % LOOKED_AT == 0:
+                    look()
+                new.append((read, data, now, conversation))
 
-        return pass_on
+            return pass_on
+
+        return lane
 
     def add(self, read: Read, data: bytes, now: float, conversation: Conversation) -> None:
         """What was forwarded in another way, or is to be done when everything before it has been read."""

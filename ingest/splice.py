@@ -30,10 +30,11 @@ REFUSAL_SECONDS = 1.0
 class RelaySide(Side):
     """The connection to the relay."""
 
+    __slots__ = ("_head",)
     other: ClientSide
 
     def __init__(self, client: ClientSide) -> None:
-        self.other = client
+        super().__init__(self._arrived, client)
         self._head: bytes | None = b""  # until the response's head is complete
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -41,7 +42,7 @@ class RelaySide(Side):
         tune(cast(asyncio.Transport, transport), self.other.tap.settings.tap_dead_peer_seconds)
         self.other.relay_connected(self)
 
-    def data_received(self, data: bytes) -> None:
+    def _arrived(self, data: bytes) -> None:
         """Until the upgrade is accepted, after which there is a lane, or all that a plain connection gets."""
         now = monotonic()  # before forwarding: the other side may have it while this process waits for its turn
         client = self.other
@@ -74,7 +75,24 @@ class RelaySide(Side):
 class ClientSide(Side):
     """The connection of a client: the first request decides what becomes of it."""
 
+    __slots__ = (
+        "_awaits_proxy_header",
+        "_body_left",
+        "_client",
+        "_counted",
+        "_dialling",
+        "_early",
+        "_head",
+        "_request",
+        "_timer",
+        "asked_upgrade",
+        "conversation",
+        "observer",
+        "tap",
+    )
+
     def __init__(self, tap: Tap) -> None:
+        super().__init__(self._arrived)
         self.tap = tap
         self.observer = tap.observer
         self.conversation: Conversation | None = None
@@ -116,7 +134,7 @@ class ClientSide(Side):
             self.observer.close(self.conversation)
             self.conversation = None
 
-    def data_received(self, data: bytes) -> None:
+    def _arrived(self, data: bytes) -> None:
         """Until the upgrade is accepted, after which there is a lane, or all of a plain connection."""
         if self._head is not None:
             self._read_head(self._head + data)
@@ -235,6 +253,9 @@ class ClientSide(Side):
         except (OSError, ValueError):  # ValueError: a host name that cannot be encoded
             self.tap.observer.counters.unreachable += 1
             self._refuse(502)
+        finally:
+            if relay.transport is None:
+                relay.close()  # which nobody else will: it would keep itself in memory
 
     def relay_connected(self, relay: RelaySide) -> None:
         """The relay is there: it gets what was held for it."""

@@ -9,9 +9,10 @@ from itertools import chain
 
 import pytest
 
+from core.records import Delivery
 from ingest import conversation, observer
-from ingest.conversation import Conversation
-from ingest.tap import running_tap
+from ingest.recorder import Recorder
+from ingest.tap import Tap, running_tap
 from tests.ingest.conftest import MakeSettings, spooled
 from tests.ingest.frames import frame
 from tests.ingest.scripted import DEADLINE, ScriptedRelay
@@ -24,10 +25,10 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-def awake() -> bool:
-    """Whether the one connection there is, is."""
-    (found,) = (each for each in gc.get_objects() if isinstance(each, Conversation) and each.is_websocket)
-    return found.awake
+def rests(tap: Tap) -> bool:
+    """Whether the one connection there is does."""
+    (side,) = tap.sides
+    return side.conversation is not None and not side.conversation.awake
 
 
 async def test_a_connection_rests_once_nothing_is_left_to_tell_and_loses_nothing(
@@ -35,6 +36,8 @@ async def test_a_connection_rests_once_nothing_is_left_to_tell_and_loses_nothing
 ) -> None:
     monkeypatch.setattr(conversation, "DELIVERY_SECONDS", 0.05)
     monkeypatch.setattr(observer, "SWEEP_SECONDS", 0.001)
+    told: list[Delivery] = []
+    monkeypatch.setattr(Recorder, "delivery", lambda _, record: told.append(record))
     settings = make_settings(scripted.url, tap_answer_timeout=1)
     live = frame(b'["EVENT","s",{"id":"1"}]')
     async with running_tap(settings) as tap:
@@ -45,34 +48,33 @@ async def test_a_connection_rests_once_nothing_is_left_to_tell_and_loses_nothing
         relay.write(SWITCH + b"\r\n")
         await client_reader.readuntil(b"\r\n\r\n")
         await until(lambda: tap.observer.counters.active == 1)
-        await until(lambda: not awake())  # the handshake's bytes are delivered
+        await until(lambda: len(told) == 1)  # the handshake's bytes
+        await until(lambda: rests(tap))
 
         client.write(frame(b'["REQ","s",{}]'))
-        await until(awake)
         await until(lambda: tap.observer.pending() == 1)
         relay.write(frame(b'["EOSE","s"]'))
-        await until(lambda: not awake())
+        await until(lambda: rests(tap))
         assert tap.observer.pending() == 0
 
-        for _ in range(2):  # each time told, with nothing lost between
+        for number in (2, 3):
             relay.write(live)
-            await until(awake)
-            await until(lambda: not awake())
+            await until(lambda number=number: len(told) == number)  # type: ignore[misc]
+            await until(lambda: rests(tap))
 
         client.write(frame(b'["COUNT","c",{}]'))  # never answered: its time runs while nothing passes
-        await until(awake)
-        await until(lambda: not awake())
+        await until(lambda: tap.observer.pending() == 1)
+        await until(lambda: rests(tap))
         client.close()
         relay.close()
         await until(lambda: tap.observer.counters.closed == 1)
     batches = spooled(settings)
     rows = list(chain.from_iterable(batch.events for batch in batches))
-    deliveries = list(chain.from_iterable(batch.deliveries for batch in batches))
     (ended,) = chain.from_iterable(batch.connections for batch in batches)
     assert [(row.event_type, row.outcome) for row in rows] == [("REQ", "ok"), ("COUNT", "unanswered")]
-    assert [each.events_out for each in deliveries] == [0, 1, 1]
+    assert [each.events_out for each in told] == [0, 1, 1]
     for name in ("bytes_in", "bytes_out"):
-        assert sum(getattr(each, name) for each in (*rows, *deliveries)) == getattr(ended, name)
+        assert sum(getattr(each, name) for each in (*rows, *told)) == getattr(ended, name)
 
 
 async def test_what_there_is_leaves_full_garbage_collections_as_connections_come(
