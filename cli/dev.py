@@ -40,8 +40,7 @@ def dev() -> None:
     finally:
         database.close()
     processes = Processes(_children(settings, demo))
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: processes.request_stop())
+    processes.stop_on(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     typer.echo(_welcome(settings, demo, password))
     try:
         processes.run()

@@ -11,6 +11,8 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from core.stopping import set_on_signals
+
 STOP_PATIENCE = 20.0
 """Seconds a process has to stop by itself before it is killed: the writer empties the spool in this time."""
 LONGEST_PAUSE = 30.0
@@ -44,7 +46,7 @@ class Processes:
         self._printing = threading.Lock()
 
     def run(self) -> None:
-        """Start all and supervise until `request_stop`; then stop all, in reverse order of their start."""
+        """Start all and supervise until a signal of `stop_on`; then stop all, in reverse order of their start."""
         for child in self.children:
             self._start(child)
         try:
@@ -54,9 +56,9 @@ class Processes:
         finally:
             self._stop_all()
 
-    def request_stop(self) -> None:
-        """End `run`; safe in a signal handler."""
-        self._stopping.set()
+    def stop_on(self, *numbers: signal.Signals) -> None:
+        """End `run` when one of the signals comes."""
+        set_on_signals(self._stopping, *numbers)
 
     def say(self, name: str, line: str) -> None:
         with self._printing:

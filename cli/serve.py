@@ -64,8 +64,7 @@ def serve(only: Only = None) -> None:
     patience = STOP_PATIENCE + settings.tap_drain_seconds
     children = [Child(name, arguments, environment, patience=patience) for name, arguments in commands.items()]
     processes = Processes(children, labelled=False)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: processes.request_stop())
+    processes.stop_on(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     try:
         processes.run()
     finally:

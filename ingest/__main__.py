@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from core.logs import configure_logs
 from core.settings import MAX_WORKERS, Settings, get_settings
+from core.stopping import set_on_signals
 
 NO_RELAY = (
     "RELAY_URL is not set. Set it to the relay to tap, for example: RELAY_URL=ws://127.0.0.1:8080 python -m ingest"
@@ -106,7 +107,7 @@ def run(settings: Settings, role: str, worker: int, pulse: int | None, only: Seq
 
         configure_logs(settings.log_level, "writer", settings.log_format)
         stop = threading.Event()
-        signal.signal(signal.SIGTERM, lambda *_: stop.set())
+        set_on_signals(stop, signal.SIGTERM)
         Writer(settings).run(stop)
     return 0
 
