@@ -64,7 +64,7 @@ METRICS = {
             "nothing within `TAP_ANSWER_TIMEOUT`.",
             ("type", "outcome"),
         ),
-        Metric("tap_pending", "gauge", "Client messages that wait for their answer."),
+        Metric("tap_pending", "gauge", "Client messages that wait for their answer, as of the last second."),
         Metric("tap_frames_out", "counter", "WebSocket frames of the relay that were read."),
         Metric(
             "tap_bytes",

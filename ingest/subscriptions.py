@@ -5,10 +5,9 @@ The same id may be asked several times before an answer comes; some relays answe
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from msgspec import Struct, field
+import msgspec
 
 from ingest.requests import Reply, Request
 from ingest.rows import Rows
@@ -33,13 +32,13 @@ class OtherTraffic:
         self.payload += reply.payload
 
 
-class Subscription(Struct, eq=False, gc=False):
+class Subscription(msgspec.Struct, eq=False, gc=False):
     """REQs of one subscription id that are not all answered, oldest first, and the replies that came so far."""
 
     sub: str
     requests: list[Request] = []
     replies: list[Reply] = []  # complete, held back until it is known whose they are
-    reply: Reply = field(default_factory=Reply)  # the one being collected
+    reply: Reply = msgspec.field(default_factory=Reply)  # the one being collected
 
     @property
     def expects_events(self) -> bool:
@@ -56,8 +55,8 @@ class Subscriptions:
     other: OtherTraffic
     waiting: dict[Request, None]
     withdrawn: int = 0  # of those waiting, how many the client cancelled
-    _subs: dict[str, Subscription] = dataclasses.field(default_factory=dict)
-    _settling: dict[Subscription, float] = dataclasses.field(default_factory=dict)  # since when replies are held back
+    _subs: dict[str, Subscription] = field(default_factory=dict)
+    _settling: dict[Subscription, float] = field(default_factory=dict)  # since when replies are held back
 
     def add(self, request: Request) -> None:
         """A REQ."""
